@@ -1,0 +1,1 @@
+"""Keys, the plan, the scheduler and its events."""

@@ -1,0 +1,4 @@
+"""The profile list and its deliveries.
+
+Knows nothing of building.
+"""

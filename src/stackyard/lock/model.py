@@ -1,0 +1,116 @@
+"""The lock as values: what was resolved, for whom, and from which files.
+
+Nothing here names a host: the same lock works behind any package index.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from stackyard.inventory.facts import PythonFacts
+
+
+@dataclass(frozen=True)
+class LockedBase:
+    """One base for one platform, as it was found when locking.
+
+    Attributes:
+        source: the base as the stack file names it (``str(BaseSource)``).
+        digest: what pins it. A manifest digest for images; for a Debian suite
+            the digest of its list of packages and versions.
+        python: its Python; the dists are constraints, and never installed again.
+        debs: Debian package to version, for a Debian suite; else empty.
+        measured: False when no base for this platform could be made on the
+            locking machine and the facts are those of the same base for another
+            platform; then `digest` is empty.
+    """
+
+    source: str
+    digest: str
+    python: PythonFacts
+    debs: Mapping[str, str] = field(default_factory=dict)
+    measured: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Wheel:
+    """A wheel file: its name, its sha256 (hex, no prefix) and its size in bytes."""
+
+    filename: str
+    sha256: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Need:
+    """A layer that needs a package.
+
+    Attributes:
+        layer: the layer.
+        fork: empty for most. When contradicting layers made the resolver fork,
+            the contradicting layers that are in the image together with `layer`
+            for this need to hold (their exact set, sorted).
+    """
+
+    layer: str
+    fork: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class LockedPackage:
+    """One version of one package in one variant.
+
+    A package whose needs differ between platforms has an entry for each
+    distinct set of needs; their wheels are for distinct platforms.
+
+    Attributes:
+        needs: every layer whose requirements reach it, not yet reduced.
+        requires: names of the packages it depends on directly (normalised).
+        requested: a layer names it; it is not only somebody's dependency.
+        wheels: platform to the one wheel that is installed there.
+    """
+
+    name: str
+    version: str
+    needs: tuple[Need, ...]
+    wheels: Mapping[str, Wheel]
+    requires: tuple[str, ...] = ()
+    requested: bool = False
+
+
+@dataclass(frozen=True)
+class Resolution:
+    """All that was resolved together: one variant's images on one bottom layer.
+
+    Nearly every stack has one bottom layer, and so one resolution a variant. A
+    stack with two (say a plain and a CUDA base) has one for each, because what a
+    base brings, down to its Python, constrains only what stands on it.
+
+    Attributes:
+        base: the bottom layer's name.
+        inputs: digest of everything that decided it; when the stack file gives
+            another one, the lock is stale.
+        bases: platform to what was found there.
+        forked: the layers that contradict others which they never meet, sorted.
+        packages: sorted by name, version, needs.
+    """
+
+    variant: str
+    base: str
+    inputs: str
+    bases: Mapping[str, LockedBase]
+    packages: tuple[LockedPackage, ...]
+    forked: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Lock:
+    """The lock file: every resolution, by variant and bottom layer.
+
+    Attributes:
+        version: of the file's format.
+    """
+
+    resolutions: Mapping[tuple[str, str], Resolution]
+    version: int = 1

@@ -1,0 +1,95 @@
+"""Descriptors and platforms: how OCI documents point at each other.
+
+https://github.com/opencontainers/image-spec/blob/main/descriptor.md
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+INDEX = "application/vnd.oci.image.index.v1+json"
+MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+CONFIG = "application/vnd.oci.image.config.v1+json"
+LAYER_TAR = "application/vnd.oci.image.layer.v1.tar"
+LAYER_GZIP = "application/vnd.oci.image.layer.v1.tar+gzip"
+LAYER_ZSTD = "application/vnd.oci.image.layer.v1.tar+zstd"
+DOCKER_INDEX = "application/vnd.docker.distribution.manifest.list.v2+json"
+DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
+DOCKER_CONFIG = "application/vnd.docker.container.image.v1+json"
+DOCKER_LAYER_GZIP = "application/vnd.docker.image.rootfs.diff.tar.gzip"
+
+NO_ANNOTATIONS: Mapping[str, str] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Platform:
+    """An operating system and an architecture in Go's names: ``linux/arm64``."""
+
+    os: str
+    architecture: str
+    variant: str = ""
+
+    @classmethod
+    def parse(cls, text: str) -> Platform:
+        """Read ``os/architecture[/variant]``.
+
+        Raises:
+            ValueError: *text* has not two or three non-empty parts.
+        """
+        parts = text.split("/")
+        if len(parts) not in (2, 3) or not all(parts):
+            raise ValueError(f"not a platform: {text!r} (expected such as linux/amd64)")
+        return cls(*parts)
+
+    def __str__(self) -> str:
+        return "/".join(p for p in (self.os, self.architecture, self.variant) if p)
+
+
+@dataclass(frozen=True, slots=True)
+class Descriptor:
+    """What a blob is (media type), which it is (digest), how long it is (bytes)."""
+
+    media_type: str
+    digest: str
+    size: int
+    annotations: Mapping[str, str] = field(default=NO_ANNOTATIONS, hash=False)
+    platform: Platform | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """The descriptor as the specification's JSON object."""
+        out: dict[str, Any] = {
+            "mediaType": self.media_type,
+            "digest": self.digest,
+            "size": self.size,
+        }
+        if self.platform:
+            out["platform"] = {
+                "architecture": self.platform.architecture,
+                "os": self.platform.os,
+            } | ({"variant": self.platform.variant} if self.platform.variant else {})
+        if self.annotations:
+            out["annotations"] = dict(sorted(self.annotations.items()))
+        return out
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Descriptor:
+        """Read a descriptor from a manifest or an index.
+
+        Raises:
+            KeyError, TypeError, ValueError: it is not a descriptor.
+        """
+        p = value.get("platform")
+        return cls(
+            media_type=str(value["mediaType"]),
+            digest=str(value["digest"]),
+            size=int(value["size"]),
+            annotations=dict(value.get("annotations") or {}),
+            platform=Platform(
+                str(p.get("os", "")), str(p.get("architecture", "")), str(p.get("variant", ""))
+            )
+            if p
+            else None,
+        )

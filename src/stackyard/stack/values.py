@@ -1,0 +1,204 @@
+"""A stack as it is after reading: variables filled in, names checked, frozen.
+
+Everything downstream of `stack` works on these values and never sees YAML,
+Jinja or pydantic. A platform is its name in Go's words, such as ``linux/amd64``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+from stackyard.errors import Position
+
+
+@dataclass(frozen=True, slots=True)
+class BaseSource:
+    """Where the bottom layer's root file system comes from.
+
+    Attributes:
+        kind: ``debian`` (a suite for mmdebstrap), ``rootfs`` (a tar file),
+            ``oci`` (an image layout directory) or ``registry`` (a reference).
+        value: the suite, the reference, or the path relative to the stack's root.
+    """
+
+    kind: Literal["debian", "rootfs", "oci", "registry"]
+    value: str
+
+    def __str__(self) -> str:
+        return self.value if self.kind == "registry" else f"{self.kind} {self.value}"
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """The account that the image runs as."""
+
+    name: str
+    uid: int
+    gid: int
+    home: str
+    shell: str = "/bin/bash"
+
+
+@dataclass(frozen=True, slots=True)
+class FileEntry:
+    """A file or directory of the project that goes into the image.
+
+    Attributes:
+        source: path relative to the stack's root, in POSIX form; inside it.
+        target: absolute, normalised path in the image.
+        mode: permission bits for files, or None to keep the source's
+            executable bit (0644 or 0755).
+        uid, gid: the owner; 0 unless told.
+    """
+
+    source: str
+    target: str
+    mode: int | None = None
+    uid: int = 0
+    gid: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Healthcheck:
+    """Docker's health check; durations in seconds."""
+
+    test: tuple[str, ...]
+    interval: float | None = None
+    timeout: float | None = None
+    start_period: float | None = None
+    retries: int | None = None
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One layer, rendered for one variant.
+
+    Attributes:
+        on: names of the layers it stands directly on, as written.
+        base: set on a bottom layer only. A layer on nothing without a base can
+            be put into any image beside others.
+        pip: PEP 508 requirements in the order written.
+        engine_steps: what needs a container engine (`run`, `containerfile`,
+            `finish`, `apt` above the bottom), by key as written; empty when none.
+    """
+
+    name: str
+    on: tuple[str, ...]
+    where: Position
+    base: BaseSource | None = None
+    apt: tuple[str, ...] = ()
+    pip: tuple[str, ...] = ()
+    env: Mapping[str, str] = field(default_factory=dict)
+    labels: Mapping[str, str] = field(default_factory=dict)
+    user: User | None = None
+    workdir: str | None = None
+    entrypoint: tuple[str, ...] | None = None
+    cmd: tuple[str, ...] | None = None
+    healthcheck: Healthcheck | None = None
+    files: tuple[FileEntry, ...] = ()
+    engine_steps: Mapping[str, Any] = field(default_factory=dict)
+    test: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Profile:
+    """How an image is offered on the hub's spawn page (rendered for one variant)."""
+
+    display_name: str
+    description: str = ""
+    default: bool = False
+    slug: str | None = None
+    kubespawner_override: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Image:
+    """A named stack of layers, for one variant.
+
+    Attributes:
+        layers: the layers as written.
+        closure: those and all that they stand on, in stacking order: a layer
+            comes after every layer that it stands on, ties by name, each once.
+        base: the one layer of the closure that has a base (``from:``).
+    """
+
+    name: str
+    layers: tuple[str, ...]
+    closure: tuple[str, ...]
+    base: str
+    where: Position
+    profile: Profile | None = None
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Variant:
+    """Everything that a set of variable values decides.
+
+    Attributes:
+        layers: every layer by name, rendered with this variant's variables.
+        images: only the images that are built for this variant.
+        python: the minor version the variant asks for (its variable
+            ``python``), or None when it takes what the base has.
+    """
+
+    name: str
+    variables: Mapping[str, Any]
+    layers: Mapping[str, Layer]
+    images: Mapping[str, Image]
+    python: str | None = None
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Target:
+    """One image, one variant, one platform: what is actually built."""
+
+    image: str
+    variant: str
+    platform: str
+
+    def __str__(self) -> str:
+        return f"{self.image}:{self.variant}"
+
+
+@dataclass(frozen=True)
+class Stack:
+    """The whole stack file.
+
+    Attributes:
+        path: the stack file; `root` is its folder, which no path may leave.
+        registry: the prefix of all image names (``ghcr.io/acme/hub``), or None.
+        platforms: what each image is built for.
+        variants: in the order written; never empty (``default`` when none is given).
+        image_variants: for each image, in the order written, its variants' names in
+            order; the first is the image's default variant.
+        layer_budget: most OCI layers that an image may have.
+        bytecode: whether packages get compiled bytecode where possible.
+    """
+
+    path: Path
+    root: Path
+    registry: str | None
+    platforms: tuple[str, ...]
+    variants: Mapping[str, Variant]
+    image_variants: Mapping[str, tuple[str, ...]]
+    layer_budget: int = 60
+    bytecode: bool = True
+
+    @cached_property
+    def targets(self) -> tuple[Target, ...]:
+        """Every target, by image, then variant, then platform, as written."""
+        return tuple(
+            Target(image, variant, platform)
+            for image, variants in self.image_variants.items()
+            for variant in variants
+            for platform in self.platforms
+        )
+
+    def image(self, target: Target) -> Image:
+        """The image of a target, rendered for the target's variant."""
+        return self.variants[target.variant].images[target.image]

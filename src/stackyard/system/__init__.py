@@ -1,0 +1,4 @@
+"""Bases: suites bootstrapped, images and root file systems brought in.
+
+Knows nothing of packages or hubs.
+"""
