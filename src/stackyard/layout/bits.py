@@ -1,0 +1,21 @@
+"""Sets of small numbers as ints: bit n is set when n is in the set."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+
+def of(numbers: Iterable[int]) -> int:
+    """The set of these numbers."""
+    bits = 0
+    for number in numbers:
+        bits |= 1 << number
+    return bits
+
+
+def members(bits: int) -> Iterator[int]:
+    """The numbers in a set, ascending."""
+    while bits:
+        low = bits & -bits
+        yield low.bit_length() - 1
+        bits ^= low
