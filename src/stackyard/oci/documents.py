@@ -1,0 +1,74 @@
+"""JSON documents of images, written to the byte and read with distrust."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from stackyard.errors import OutsideError
+from stackyard.oci.descriptor import INDEX, Descriptor
+
+REF_NAME = "org.opencontainers.image.ref.name"
+
+
+def canonical(value: Any) -> bytes:
+    """*value* as JSON: keys sorted, no spaces, so that equal values have equal digests."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def parse(data: bytes) -> dict[str, Any]:
+    """Read a JSON object.
+
+    Raises:
+        ValueError: it is not one.
+    """
+    try:
+        value = json.loads(data)
+    except RecursionError as error:
+        raise ValueError("JSON nested too deep") from error
+    if not isinstance(value, dict):
+        raise ValueError(f"expected a JSON object, found {type(value).__name__}")
+    return value
+
+
+def index_of(tags: Mapping[str, Descriptor]) -> bytes:
+    """An image layout's ``index.json`` that names *tags*."""
+    manifests = [
+        descriptor.to_json() | {"annotations": {**descriptor.annotations, REF_NAME: name}}
+        for name, descriptor in sorted(tags.items())
+    ]
+    return canonical({"schemaVersion": 2, "mediaType": INDEX, "manifests": manifests})
+
+
+def tags_of(data: bytes, path: Path) -> dict[str, Descriptor]:
+    """The names in an ``index.json``, sorted; entries without a name are left out.
+
+    Args:
+        data: the file's content.
+        path: the file, for the message.
+
+    Raises:
+        OutsideError: it is damaged.
+    """
+    try:
+        found = {}
+        for value in parse(data)["manifests"]:
+            descriptor = Descriptor.from_json(value)
+            annotations = dict(descriptor.annotations)
+            name = annotations.pop(REF_NAME, None)
+            if name is not None:
+                found[str(name)] = Descriptor(
+                    descriptor.media_type,
+                    descriptor.digest,
+                    descriptor.size,
+                    annotations,
+                    descriptor.platform,
+                )
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise OutsideError(
+            f"{path} is not the index of an image layout",
+            hint="delete it; names come back with the next build",
+        ) from error
+    return dict(sorted(found.items()))
