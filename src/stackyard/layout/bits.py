@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import compress, count
+
+_DIGITS = bytes.maketrans(b"01", b"\0\1")
 
 
 def of(numbers: Iterable[int]) -> int:
@@ -15,7 +18,4 @@ def of(numbers: Iterable[int]) -> int:
 
 def members(bits: int) -> Iterator[int]:
     """The numbers in a set, ascending."""
-    while bits:
-        low = bits & -bits
-        yield low.bit_length() - 1
-        bits ^= low
+    return compress(count(), bin(bits)[:1:-1].encode().translate(_DIGITS))

@@ -124,21 +124,30 @@ def _dissolve(drafts: list[Draft], counts: _Counts) -> list[Draft]:
     over = counts.over
     cheapest = sorted(drafts, key=lambda draft: (_cost(draft, over).bit_length(), draft.name))
     takers: dict[tuple[int, ...], int] = {}
-    for image in bits.members(over):
-        held = [n for n, draft in enumerate(cheapest) if draft.images >> image & 1]
-        taken = tuple(held[: counts.excess(image) + 1])
-        takers[taken] = takers.get(taken, 0) | 1 << image
+    for image, taken in _too_much(cheapest, counts).items():
+        takers[tuple(taken)] = takers.get(tuple(taken), 0) | 1 << image
     gone = [0] * len(cheapest)
-    for taken, images in takers.items():
-        for number in taken:
+    for numbers, images in takers.items():
+        for number in numbers:
             gone[number] |= images
     kept = [
         replace(draft, images=draft.images & ~left)
         for draft, left in zip(cheapest, gone, strict=True)
         if draft.images != left or not left
     ]
-    own = [_merge([cheapest[n] for n in taken], images) for taken, images in takers.items()]
+    own = [_merge([cheapest[n] for n in numbers], images) for numbers, images in takers.items()]
     return kept + own
+
+
+def _too_much(cheapest: list[Draft], counts: _Counts) -> dict[int, list[int]]:
+    """For each image over its limit, which of its groups become one: the first ones."""
+    wanted = {image: counts.excess(image) + 1 for image in bits.members(counts.over)}
+    taken: dict[int, list[int]] = {image: [] for image in wanted}
+    for number, draft in enumerate(cheapest):
+        for image in bits.members(draft.images & counts.over):
+            if len(taken[image]) < wanted[image]:
+                taken[image].append(number)
+    return taken
 
 
 def _cost(draft: Draft, over: int) -> int:

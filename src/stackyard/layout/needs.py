@@ -42,15 +42,17 @@ class Stacking:
         self.number = {layer: number for number, layer in enumerate(self.names)}
         self.below = [bits.of(self.number[low] for low in below[name]) for name in self.names]
         self._height = [len(below[name]) for name in self.names]
+        self._known: dict[Need, Need] = {}
 
     def height(self, needs: Iterable[Need]) -> int:
         """How far up the stack the lowest of the needs is (layers below it)."""
         return min((self._height[self.number[need.layer]] for need in needs), default=0)
 
     def reduce(self, needs: frozenset[Need]) -> frozenset[Need]:
-        """The needs without those that imply another one; they hold in the same images."""
-        if len(needs) < 2:
-            return needs
+        """The needs without those that imply another one; they hold in the same images.
+
+        Equal needs of all results are one object, so that joining the results is fast.
+        """
         by_fork: dict[tuple[str, ...], int] = {}
         for need in needs:
             bit = 1 << self.number[need.layer]
@@ -60,9 +62,9 @@ class Stacking:
         for fork, layers in by_fork.items():
             kept[fork] = self._reduce_fork(fork, layers, plain)
         return frozenset(
-            Need(self.names[number], fork)
+            self._known.setdefault(need, need)
             for fork, layers in kept.items()
-            for number in bits.members(layers)
+            for need in (Need(self.names[number], fork) for number in bits.members(layers))
         )
 
     def _reduce_fork(self, fork: Sequence[str], layers: int, plain: int) -> int:
