@@ -64,7 +64,7 @@ class BlobWriter:
         Raises:
             OutsideError: it is not what was expected, or the disk failed.
         """
-        digest = f"sha256:{self._hash.hexdigest()}"
+        digest = self.digest
         if expect_size is not None and self.size != expect_size:
             raise OutsideError(
                 f"blob {expect or digest}: expected {expect_size} bytes, found {self.size}",
@@ -99,6 +99,11 @@ class BlobWriter:
             self._file.close()
         with suppress(OSError):
             self._path.unlink(missing_ok=True)
+
+    @property
+    def digest(self) -> str:
+        """The digest of what was written so far."""
+        return f"sha256:{self._hash.hexdigest()}"
 
     @property
     def _doing(self) -> str:

@@ -18,6 +18,10 @@ def canonical(value: Any) -> bytes:
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
 
 
+LAYOUT = canonical({"imageLayoutVersion": "1.0.0"})
+"""The content of a layout's ``oci-layout``."""
+
+
 def parse(data: bytes) -> dict[str, Any]:
     """Read a JSON object.
 

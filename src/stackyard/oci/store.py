@@ -26,12 +26,11 @@ from stackyard.oci.cache import Cache, checked_key
 from stackyard.oci.descriptor import NO_ANNOTATIONS, Descriptor
 from stackyard.oci.digest import hex_of, sha256
 from stackyard.oci.disk import disk
-from stackyard.oci.documents import canonical, index_of, tags_of
+from stackyard.oci.documents import LAYOUT, canonical, index_of, tags_of
 from stackyard.oci.scratch import own_place, sweep
 from stackyard.oci.verify import hash_file
 
 MAX_DOCUMENT = 16 << 20
-_LAYOUT = canonical({"imageLayoutVersion": "1.0.0"})
 
 
 class Store:
@@ -58,7 +57,7 @@ class Store:
             store._tmp.mkdir(exist_ok=True)
             sweep(store._tmp)
             if not (root / "oci-layout").is_file():
-                store._replace(root / "oci-layout", _LAYOUT)
+                store._replace(root / "oci-layout", LAYOUT)
             with store._locked():
                 if not (root / "index.json").is_file():
                     store._replace(root / "index.json", index_of({}))
