@@ -1,0 +1,227 @@
+"""Pushing images: only blobs that are missing, then manifests, tags last."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from stackyard.oci.descriptor import Descriptor
+from stackyard.oci.reference import check_repository, check_tag
+from stackyard.oci.registry.body import Advance
+from stackyard.oci.registry.client import Registry
+from stackyard.oci.registry.document import Document, read_document
+from stackyard.oci.registry.parallel import each
+from stackyard.oci.registry.upload import mount, send
+from stackyard.oci.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class PushReport:
+    """What a push moved.
+
+    Attributes:
+        repository: with its registry.
+        manifest: the image or the index that was pushed.
+        tags: the tags that now name it, in order.
+        uploaded: blobs whose bytes were sent.
+        mounted: blobs that the registry took over from another repository.
+        present: blobs that were there; all of them when the manifest was.
+    """
+
+    repository: str
+    manifest: Descriptor
+    tags: tuple[str, ...]
+    uploaded: tuple[Descriptor, ...]
+    mounted: tuple[Descriptor, ...]
+    present: tuple[Descriptor, ...]
+
+    @property
+    def uploaded_size(self) -> int:
+        """How many bytes of blobs were sent."""
+        return sum(blob.size for blob in self.uploaded)
+
+
+class Push:
+    """One push to one repository, blob by blob; safe for threads.
+
+    A build can call `blob` for what is finished while it packs the rest, and
+    `manifest` at the end.
+
+    Args:
+        client: the registry.
+        repository: its name in the registry.
+        mount_from: repositories of the same registry that may hold the blobs.
+        advance: told of bytes as they are sent, or found to be there; negative
+            when a broken upload starts again.
+
+    Raises:
+        InputError: a repository's name is malformed.
+    """
+
+    def __init__(
+        self,
+        client: Registry,
+        repository: str,
+        *,
+        mount_from: Sequence[str] = (),
+        advance: Advance | None = None,
+    ) -> None:
+        for name in (repository, *mount_from):
+            check_repository(name, registry=client.registry)
+        self._client = client
+        self._repository = repository
+        self._mount_from = tuple(mount_from)
+        self._advance = advance or _nobody
+        self._stop = threading.Event()
+        self._lock = threading.Lock()
+        self._uploaded: dict[str, Descriptor] = {}
+        self._mounted: dict[str, Descriptor] = {}
+        self._present: dict[str, Descriptor] = {}
+
+    def stop(self) -> None:
+        """Give up: transfers that are under way in other threads end soon."""
+        self._stop.set()
+
+    def blob(self, store: Store, blob: Descriptor) -> bool:
+        """Make sure that the repository has a blob.
+
+        Returns:
+            Whether its bytes were sent; False when it was there or was mounted.
+
+        Raises:
+            OutsideError: the registry or the disk failed, or the blob is damaged.
+            StoppedError: `stop` was called.
+        """
+        with self._client.turn(blob.digest):
+            into = self._moved(store, blob)
+        with self._lock:
+            into[blob.digest] = blob
+        return into is self._uploaded
+
+    def manifest(self, store: Store, manifest: Descriptor, tags: Sequence[str]) -> PushReport:
+        """Push an image: what is missing of its blobs, its manifest by digest, then the tags.
+
+        Raises:
+            InputError: a tag is malformed; nothing was pushed.
+            OutsideError: the registry or the disk failed; no tag was moved before
+                everything else was there.
+        """
+        for tag in tags:
+            check_tag(tag)
+        self._image(store, manifest)
+        return self._tagged(store, manifest, tags)
+
+    def index(self, store: Store, index: Descriptor, tags: Sequence[str]) -> PushReport:
+        """Push an index with all images that it lists, then the tags.
+
+        Raises:
+            InputError, OutsideError: as `manifest`.
+        """
+        for tag in tags:
+            check_tag(tag)
+        if not self._has_manifest(index):
+            document = self._document(store, index)
+            for manifest in document.manifests:
+                self._image(store, manifest)
+            self._put(store, index, index.digest)
+        return self._tagged(store, index, tags)
+
+    def _moved(self, store: Store, blob: Descriptor) -> dict[str, Descriptor]:
+        client, repository = self._client, self._repository
+        if repository in client.holders(blob.digest) or client.has_blob(repository, blob):
+            into = self._present
+        elif mount(client, repository, blob, self._mount_from):
+            into = self._mounted
+        else:
+            path = store.blob_path(blob.digest)
+            send(client, repository, blob, path, advance=self._advance, stop=self._stop)
+            into = self._uploaded
+        client.note_holder(blob.digest, repository)
+        if into is not self._uploaded:
+            self._advance(blob.size)
+        return into
+
+    def _image(self, store: Store, manifest: Descriptor) -> None:
+        blobs = {blob.digest: blob for blob in self._document(store, manifest).blobs}
+        if self._has_manifest(manifest):
+            # A registry takes a manifest only when it has what the manifest names.
+            with self._lock:
+                rest = {d: b for d, b in blobs.items() if d not in self._uploaded | self._mounted}
+                self._present.update(rest)
+            self._advance(sum(blob.size for blob in rest.values()))
+            return
+        missing = sorted(blobs.values(), key=lambda blob: -blob.size)
+        each(lambda b: self.blob(store, b), missing, self._client.parallel, self._stop)
+        self._put(store, manifest, manifest.digest)
+
+    def _has_manifest(self, manifest: Descriptor) -> bool:
+        found = self._client.exists(self._repository, manifest.digest)
+        return found is not None and found.size == manifest.size
+
+    def _put(self, store: Store, manifest: Descriptor, reference: str) -> None:
+        data = store.read(manifest.digest)
+        self._client.put_manifest(self._repository, reference, data, manifest.media_type)
+
+    def _tagged(self, store: Store, manifest: Descriptor, tags: Sequence[str]) -> PushReport:
+        for tag in tags:
+            there = self._client.exists(self._repository, tag)
+            if there is None or there.digest != manifest.digest:
+                self._put(store, manifest, tag)
+        with self._lock:
+            return PushReport(
+                f"{self._client.registry}/{self._repository}",
+                manifest,
+                tuple(tags),
+                tuple(self._uploaded.values()),
+                tuple(self._mounted.values()),
+                tuple(self._present.values()),
+            )
+
+    def _document(self, store: Store, manifest: Descriptor) -> Document:
+        doing = f"pushing {self._client.registry}/{self._repository}@{manifest.digest}"
+        return read_document(store.read(manifest.digest), manifest.media_type, doing)
+
+
+def push(
+    client: Registry,
+    store: Store,
+    manifest: Descriptor,
+    repository: str,
+    tags: Sequence[str],
+    *,
+    mount_from: Sequence[str] = (),
+    advance: Advance | None = None,
+) -> PushReport:
+    """Push one image; see `Push`.
+
+    Raises:
+        InputError: a name or a tag is malformed; nothing was pushed.
+        OutsideError: the registry or the disk failed; no tag was moved before
+            everything else was there.
+    """
+    session = Push(client, repository, mount_from=mount_from, advance=advance)
+    return session.manifest(store, manifest, tags)
+
+
+def push_index(
+    client: Registry,
+    store: Store,
+    index: Descriptor,
+    repository: str,
+    tags: Sequence[str],
+    *,
+    mount_from: Sequence[str] = (),
+    advance: Advance | None = None,
+) -> PushReport:
+    """Push an index with all images that it lists; see `Push`.
+
+    Raises:
+        InputError, OutsideError: as `push`.
+    """
+    session = Push(client, repository, mount_from=mount_from, advance=advance)
+    return session.index(store, index, tags)
+
+
+def _nobody(_: int) -> None:
+    """Nobody watches."""
