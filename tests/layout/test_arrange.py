@@ -10,7 +10,7 @@ import pytest
 from stackyard.errors import InputError
 from stackyard.layout.arrange import arrange
 from stackyard.layout.values import Item, Layout
-from stackyard.lock.model import Need
+from stackyard.lock.model import UNFORKED, Need
 
 MB = 1_000_000
 STANDS_ON = {
@@ -86,16 +86,22 @@ def test_a_fork_serves_only_the_images_with_exactly_its_layers() -> None:
             "numpy==1", "numpy", MB, frozenset({Need("science", ("old",)), Need("old", ("old",))})
         ),
         Item("numpy==2", "numpy", MB, frozenset({Need("science", ("new",))})),
+        Item("numpy==3", "numpy", MB, frozenset({Need("science", UNFORKED)})),
         Item("pandas==2", "pandas", MB, frozenset({Need("science"), Need("old", ("old",))})),
     ]
     layout = arrange(items, images, stands_on, frozenset({"old", "new"}), limit=60)
     held = {name: [i.id for g in layout.groups_of(name) for i in g.items] for name in images}
     assert held == {
-        "plain": ["pandas==2"],
+        "plain": ["pandas==2", "numpy==3"],
         "old": ["pandas==2", "numpy==1"],
         "new": ["pandas==2", "numpy==2"],
     }
-    assert [group.name for group in layout.groups] == ["science", "science[new]", "science[old]"]
+    assert [group.name for group in layout.groups] == [
+        "science",
+        "science[new]",
+        "science[old]",
+        "science[unforked]",
+    ]
 
 
 def test_a_package_that_no_image_has_is_kept_apart_at_the_end() -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from stackyard.layout.arrange import arrange
 from stackyard.layout.needs import Holdings, Stacking
 from stackyard.layout.values import Item, Layout
-from stackyard.lock.model import Need
+from stackyard.lock.model import UNFORKED, Need
 
 settings.register_profile(
     "layout", max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow]
@@ -39,6 +39,8 @@ class Case:
 
 def holds(need: Need, closure: frozenset[str], forked: frozenset[str]) -> bool:
     """The definition, word for word; what the layout must agree with."""
+    if need.fork == UNFORKED:
+        return need.layer in closure and not closure & forked
     return need.layer in closure and (not need.fork or closure & forked == set(need.fork))
 
 
@@ -55,9 +57,11 @@ def cases(draw: st.DrawFn) -> Case:
         for n, layers in enumerate(chosen)
     }
     closures = [tuple(sorted(closure & forked)) for closure in images.values()]
-    forks = st.sampled_from([(), *closures]) | st.frozensets(
-        st.sampled_from(sorted(forked) or NAMES), max_size=3
-    ).map(lambda fork: tuple(sorted(fork)))
+    forks = st.sampled_from(
+        [(), UNFORKED, *(closure for closure in closures if closure)]
+    ) | st.frozensets(st.sampled_from(sorted(forked) or NAMES), max_size=3).map(
+        lambda fork: tuple(sorted(fork))
+    )
     needs = st.builds(Need, st.sampled_from(NAMES), forks)
     packages = draw(
         st.lists(
@@ -180,8 +184,9 @@ def test_no_reduced_need_is_left_that_the_stacking_makes_idle(case: Case) -> Non
         reduced = stacking.reduce(item.needs)
         for need in reduced:
             for other in reduced - {need}:
-                below = {need.layer, *case.stands_on[need.layer], *need.fork}
-                below = below.union(*(case.stands_on[layer] for layer in need.fork))
+                fork = set(need.fork) - set(UNFORKED)
+                below = {need.layer, *case.stands_on[need.layer], *fork}
+                below = below.union(*(case.stands_on[layer] for layer in fork))
                 assert not (other.layer in below and other.fork in {(), need.fork})
 
 

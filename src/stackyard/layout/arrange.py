@@ -15,7 +15,7 @@ from stackyard.layout import bits
 from stackyard.layout.budget import Draft, fit
 from stackyard.layout.needs import Holdings, Stacking, name_of
 from stackyard.layout.values import Group, Item, Layout, Merged
-from stackyard.lock.model import Need
+from stackyard.lock.model import UNFORKED, Need
 
 LARGE = 10_000_000
 
@@ -60,7 +60,8 @@ def _layers(
     items: Iterable[Item], images: Mapping[str, frozenset[str]], forked: frozenset[str]
 ) -> set[str]:
     needs = {need for needs in {item.needs for item in items} for need in needs}
-    asked = {need.layer for need in needs} | {layer for need in needs for layer in need.fork}
+    asked = {need.layer for need in needs}
+    asked |= {layer for need in needs if need.fork != UNFORKED for layer in need.fork}
     return asked.union(forked, *set(images.values()))
 
 

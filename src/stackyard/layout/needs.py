@@ -1,8 +1,9 @@
 """Which needs say the same, and in which images they hold.
 
 A need (L, F) holds in an image when the image has layer L and, where F is not
-empty, when F is exactly the set of the image's forked layers. An image has with
-each layer all that the layer stands on, so some needs imply others:
+empty, when F is the image's fork: exactly those of its layers that contradict others
+(`stackyard.lock.model.Need`). An image has with each layer all that the layer stands
+on, so some needs imply others:
 
     (L, F) implies (M, G)  when  M is L, is in F, or is below L or below one of F,
                            and   G is empty or equal to F.
@@ -15,12 +16,12 @@ F or below one of F: each says "exactly F") the lowest layer's is kept.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from functools import reduce
 from operator import or_
 
 from stackyard.layout import bits
-from stackyard.lock.model import Need
+from stackyard.lock.model import UNFORKED, Fork, Need, fork_of
 
 _SHOWN = 3  # names that a group's name spells out
 
@@ -53,12 +54,12 @@ class Stacking:
 
         Equal needs of all results are one object, so that joining the results is fast.
         """
-        by_fork: dict[tuple[str, ...], int] = {}
+        by_fork: dict[Fork, int] = {}
         for need in needs:
             bit = 1 << self.number[need.layer]
             by_fork[need.fork] = by_fork.get(need.fork, 0) | bit
         plain = by_fork.pop((), 0)
-        kept: dict[tuple[str, ...], int] = {(): self._lowest(plain)}
+        kept: dict[Fork, int] = {(): self._lowest(plain)}
         for fork, layers in by_fork.items():
             kept[fork] = self._reduce_fork(fork, layers, plain)
         return frozenset(
@@ -67,7 +68,7 @@ class Stacking:
             for need in (Need(self.names[number], fork) for number in bits.members(layers))
         )
 
-    def _reduce_fork(self, fork: Sequence[str], layers: int, plain: int) -> int:
+    def _reduce_fork(self, fork: Fork, layers: int, plain: int) -> int:
         implied = self._down(fork)
         if implied & plain:
             return 0
@@ -80,8 +81,8 @@ class Stacking:
         below = self.below
         return bits.of(number for number in bits.members(layers) if not below[number] & layers)
 
-    def _down(self, layers: Iterable[str]) -> int:
-        numbers = [self.number[layer] for layer in layers]
+    def _down(self, layers: Fork) -> int:
+        numbers = [self.number[layer] for layer in layers if layers != UNFORKED]
         return reduce(or_, (1 << number | self.below[number] for number in numbers), 0)
 
 
@@ -90,12 +91,12 @@ class Holdings:
 
     def __init__(self, images: Mapping[str, frozenset[str]], forked: frozenset[str]) -> None:
         self._layers: dict[str, int] = {}
-        self._forks: dict[tuple[str, ...], int] = {}
+        self._forks: dict[Fork, int] = {}
         for number, closure in enumerate(images.values()):
             bit = 1 << number
             for layer in closure:
                 self._layers[layer] = self._layers.get(layer, 0) | bit
-            fork = tuple(sorted(closure & forked))
+            fork = fork_of(closure, forked)
             self._forks[fork] = self._forks.get(fork, 0) | bit
 
     def images(self, needs: Iterable[Need]) -> int:
@@ -104,7 +105,7 @@ class Holdings:
 
     def _of_one(self, need: Need) -> int:
         images = self._layers.get(need.layer, 0)
-        return images & self._forks.get(tuple(sorted(need.fork)), 0) if need.fork else images
+        return images & self._forks.get(need.fork, 0) if need.fork else images
 
 
 def name_of(needs: Iterable[Need]) -> str:
@@ -113,7 +114,9 @@ def name_of(needs: Iterable[Need]) -> str:
 
 
 def _one_name(need: Need) -> str:
-    return f"{need.layer}[{','.join(need.fork)}]" if need.fork else need.layer
+    if not need.fork:
+        return need.layer
+    return f"{need.layer}[{'unforked' if need.fork == UNFORKED else ','.join(need.fork)}]"
 
 
 def shorten(separator: str, names: Iterable[str]) -> str:
