@@ -1,0 +1,78 @@
+"""Compiles modules for another Python than the one that packs.
+
+This file is not imported: its text is run by the image's minor version of
+Python, 3.8 or later, with nothing but the standard library. It reads batches
+from stdin and answers each on stdout, all numbers 4 bytes little-endian:
+
+    request:   count, then for each module: length, file name, length, source
+    answer:    for each module: length, pyc (length 0: it does not compile)
+
+The pyc is PEP 552's, checked by the source's hash: layers have fixed times, so
+one that is checked by time would be stale or, worse, wrongly fresh.
+"""
+
+import gc
+import sys
+
+if sys.path and not sys.path[0]:
+    del sys.path[0]  # the current directory, which -c puts there
+
+import importlib.util
+import marshal
+import types
+
+CHECKED_HASH = (3).to_bytes(4, "little")
+HEADER = importlib.util.MAGIC_NUMBER + CHECKED_HASH
+
+
+def has_sets(code: types.CodeType) -> bool:
+    """Whether a constant is a set of several, whose order in a pyc varies (bpo-37596)."""
+    return any(
+        (isinstance(const, frozenset) and len(const) > 1)
+        or (isinstance(const, types.CodeType) and has_sets(const))
+        for const in code.co_consts
+    )
+
+
+def marshalled(code: types.CodeType) -> bytes:
+    """The code as bytes that depend on nothing else that this process did, or b""."""
+    if sys.version_info >= (3, 11):  # noqa: UP036 - it runs on older ones
+        return marshal.dumps(code)
+    if has_sets(code):
+        return b""
+    # Strings that nobody else uses are written differently (bpo-34093). While a
+    # copy lives, the interned ones, which others may use, all have two users.
+    copy = marshal.loads(marshal.dumps(code))  # noqa: F841, S302
+    return marshal.dumps(code)
+
+
+def compiled(name: str, source: bytes) -> bytes:
+    """A pyc, or b"" for what is not Python for this version: a template, a test of errors."""
+    try:
+        code = compile(source, name, "exec", dont_inherit=True, optimize=0)
+    except (SyntaxError, ValueError, RecursionError, MemoryError, OverflowError):
+        return b""
+    data = marshalled(code)
+    return data and HEADER + importlib.util.source_hash(source) + data
+
+
+def main() -> None:
+    """Answer batches until stdin ends."""
+    requests, answers = sys.stdin.buffer, sys.stdout.buffer
+
+    def number() -> int:
+        data = requests.read(4)
+        if len(data) < 4:
+            sys.exit()
+        return int.from_bytes(data, "little")
+
+    gc.disable()  # compiling makes many objects and no cycles
+    while True:
+        batch = [(requests.read(number()), requests.read(number())) for _ in range(number())]
+        for name, source in batch:
+            pyc = compiled(name.decode("utf-8", "surrogateescape"), source)
+            answers.write(len(pyc).to_bytes(4, "little") + pyc)
+        answers.flush()
+
+
+main()

@@ -1,0 +1,43 @@
+"""What packing one wheel takes, as a value that can be sent to another process."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+
+from stackyard.inventory.facts import Scheme
+
+PACKER_VERSION = 1
+"""Goes up whenever the same wheel would give other bytes (the golden digests tell)."""
+
+
+@dataclass(frozen=True, slots=True)
+class WheelTask:
+    """A wheel and the Python that it is unpacked for.
+
+    Attributes:
+        filename: the wheel's name, which says its distribution and version; the
+            file itself may be called anything.
+        sha256: what the file must hash to (hex).
+        scheme: where that Python installs to.
+        interpreter: its absolute path in the image, for the scripts.
+        python_minor: such as ``3.11``.
+        requested: somebody asked for this package by name (PEP 376, REQUESTED).
+        bytecode: whether modules get their ``.pyc``. Set it only when there is a
+            compiler: it is part of the key.
+    """
+
+    filename: str
+    sha256: str
+    scheme: Scheme
+    interpreter: str
+    python_minor: str
+    requested: bool
+    bytecode: bool
+
+
+def segment_key(task: WheelTask) -> str:
+    """The hash (hex) of everything that decides the task's result."""
+    text = json.dumps([PACKER_VERSION, asdict(task)], sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
