@@ -5,8 +5,9 @@ Nothing here names a host: the same lock works behind any package index.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from stackyard.inventory.facts import PythonFacts
 
@@ -20,6 +21,7 @@ class LockedBase:
         digest: what pins it. A manifest digest for images; for a Debian suite
             the digest of its list of packages and versions.
         python: its Python; the dists are constraints, and never installed again.
+        layers: how many OCI layers it has; they count against the budget.
         debs: Debian package to version, for a Debian suite; else empty.
         measured: False when no base for this platform could be made on the
             locking machine and the facts are those of the same base for another
@@ -29,6 +31,7 @@ class LockedBase:
     source: str
     digest: str
     python: PythonFacts
+    layers: int = 1
     debs: Mapping[str, str] = field(default_factory=dict)
     measured: bool = True
 
@@ -42,19 +45,47 @@ class Wheel:
     size: int
 
 
+Fork = tuple[str, ...]
+
+UNFORKED: Fork = ("",)
+"""The fork of an image that has none of the contradicting layers."""
+
+
+def fork_of(closure: Collection[str], forked: Collection[str]) -> Fork:
+    """The fork that an image is in: which of the contradicting layers it has.
+
+    Args:
+        closure: the image's layers.
+        forked: `Resolution.forked`.
+    """
+    return tuple(sorted(set(closure) & set(forked))) or UNFORKED
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class Need:
     """A layer that needs a package.
 
     Attributes:
         layer: the layer.
-        fork: empty for most. When contradicting layers made the resolver fork,
-            the contradicting layers that are in the image together with `layer`
-            for this need to hold (their exact set, sorted).
+        fork: empty for most: the need holds wherever the layer is. When
+            contradicting layers made the resolver fork, the one fork (see
+            `fork_of`) in which this need holds.
     """
 
     layer: str
-    fork: tuple[str, ...] = ()
+    fork: Fork = ()
+
+    def holds(self, closure: Collection[str], forked: Collection[str]) -> bool:
+        """Whether this need brings its package into an image with these layers."""
+        return self.layer in closure and (not self.fork or self.fork == fork_of(closure, forked))
+
+
+@dataclass(frozen=True, slots=True)
+class Upgrade:
+    """Which locked versions need not be kept: all of them, or some packages' by name."""
+
+    everything: bool = False
+    names: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -66,7 +97,8 @@ class LockedPackage:
 
     Attributes:
         needs: every layer whose requirements reach it, not yet reduced.
-        requires: names of the packages it depends on directly (normalised).
+        requires: names of the packages it depends on directly (normalised),
+            without those that the base has.
         requested: a layer names it; it is not only somebody's dependency.
         wheels: platform to the one wheel that is installed there.
     """
@@ -91,6 +123,8 @@ class Resolution:
         base: the bottom layer's name.
         inputs: digest of everything that decided it; when the stack file gives
             another one, the lock is stale.
+        asked: what `inputs` is the digest of, as JSON (see `inputs.asked`), so
+            that staleness can be told in the stack file's words.
         bases: platform to what was found there.
         forked: the layers that contradict others which they never meet, sorted.
         packages: sorted by name, version, needs.
@@ -102,6 +136,7 @@ class Resolution:
     bases: Mapping[str, LockedBase]
     packages: tuple[LockedPackage, ...]
     forked: tuple[str, ...] = ()
+    asked: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
