@@ -1,0 +1,182 @@
+"""Calling mmdebstrap so that nothing of it stays, and saying why it failed.
+
+https://manpages.debian.org/bookworm/mmdebstrap/mmdebstrap.1.en.html
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from stackyard.errors import InputError, OutsideError, StackyardError
+from stackyard.system.machine import can_isolate, check_program, check_user_namespaces
+from stackyard.system.mirror import ORDINARY, VARIABLE, Mirror, sources, trust
+from stackyard.system.program import streaming
+
+EPOCH = 315532800
+"""The time of everything in a base: 1980, the first that zip files can say.
+
+Earlier ones have traps: with day 0 in /etc/shadow passwords count as expired.
+Python's bytecode is made with checked hashes when SOURCE_DATE_EPOCH is set, and
+so does not mind that its sources get another time.
+"""
+
+_PROXIES = ("http_proxy", "https_proxy", "ftp_proxy", "no_proxy")
+_SECRET = re.compile(r"(?<=://)[^/@\s]+@")
+_TOLD = 12
+
+_NO_PACKAGE = re.compile(
+    r"E: (?:Unable to locate package (?P<a>\S+)"
+    r"|Package '(?P<b>[^']+)' has no installation candidate"
+    r"|Version '[^']*' for '(?P<c>[^']+)' was not found"
+    r"|Couldn't find any package by \w+ '(?P<d>[^']+)')"
+)
+_REASONS = (
+    (
+        r"resolve|Connection (refused|timed out|failed|reset)|onnect to|unreachable",
+        f"check this machine's network, proxy and {VARIABLE}, then run again",
+    ),
+    (r"No space left", "make room on the store's disk, then run again; nothing was damaged"),
+    (
+        r"NO_PUBKEY|not signed|signatures? (couldn't|were) |EXPKEYSIG",
+        "install Debian's keys: apt-get install debian-archive-keyring",
+    ),
+    (
+        r" 404 |does not have a Release file",
+        f"the mirror lacks part of the suite; check {VARIABLE} (and URL-security beside it)",
+    ),
+    (r"Unmet dependencies|unmet dependencies", "these apt packages cannot be installed together"),
+)
+
+
+@contextmanager
+def bootstrap(
+    suite: str,
+    architecture: str,
+    packages: Sequence[str],
+    *,
+    site: Mirror,
+    scratch: Path,
+    report: Callable[[str], None],
+) -> Iterator[BinaryIO]:
+    """Bootstrap a suite; its root file system is read as a tar stream inside the block.
+
+    Args:
+        suite: such as ``bookworm``.
+        architecture: Debian's name, such as ``arm64``.
+        packages: what apt installs beside the minimal base.
+        site: where packages come from.
+        scratch: an empty folder for the root file system while it is made.
+        report: told of progress, a line at a time, from another thread.
+
+    Raises:
+        InputError: there is no such package.
+        OutsideError: anything else that made it fail.
+    """
+    check_program("mmdebstrap", "mmdebstrap")
+    isolated = can_isolate()
+    if os.geteuid():
+        check_user_namespaces()
+    command = [
+        *_leash(isolated=isolated),
+        "mmdebstrap",
+        f"--mode={'root' if os.geteuid() == 0 and not isolated else 'unshare'}",
+        "--variant=minbase",
+        "--format=tar",
+        "--components=main",
+        f"--architectures={architecture}",
+        *([f"--include={','.join(packages)}"] if packages else []),
+        suite,
+        "-",
+        "-",
+    ]
+
+    def explain(lines: Sequence[str], code: int) -> StackyardError:
+        return _explained(suite, site, [_hidden(line) for line in lines], code)
+
+    with (
+        _place(scratch) as place,
+        streaming(
+            command,
+            # A mirror's password would be seen by all in a list of arguments.
+            given=sources(suite, site, trust()).encode(),
+            env=_environment(place),
+            report=lambda line: report(_hidden(line)),
+            explain=explain,
+            polite=not isolated,
+        ) as stream,
+    ):
+        yield stream
+
+
+def _leash(*, isolated: bool) -> list[str]:
+    """What makes the program and its mounts end when we are killed.
+
+    In namespaces of its own all its processes end with the first, and the mounts
+    with them; otherwise it is asked to end, and cleans up itself.
+    """
+    if not isolated:
+        return ["setpriv", "--pdeathsig", "TERM"]
+    return [
+        *("setpriv", "--pdeathsig", "KILL"),
+        *("unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"),
+    ]
+
+
+@contextmanager
+def _place(scratch: Path) -> Iterator[Path]:
+    """A folder that mmdebstrap's other user ids can reach.
+
+    Root reaches all. For an ordinary user the way to the store is often closed
+    to others; then the system's temporary folder has to do, and mmdebstrap
+    clears it, as only its own user ids can.
+    """
+    open_to_all = all(folder.stat().st_mode & 0o001 for folder in scratch.resolve().parents)
+    if os.geteuid() == 0 or open_to_all:
+        scratch.chmod(0o711)
+        yield scratch
+        return
+    with tempfile.TemporaryDirectory(prefix="stackyard-", ignore_cleanup_errors=True) as name:
+        Path(name).chmod(0o711)
+        yield Path(name)
+
+
+def _environment(place: Path) -> dict[str, str]:
+    """Only what has to be passed on: nothing of this machine's settings shall decide."""
+    proxies = {name for proxy in _PROXIES for name in (proxy, proxy.upper())}
+    return {
+        **{name: os.environ[name] for name in sorted(proxies & os.environ.keys())},
+        "PATH": f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/bin:/sbin:/bin".lstrip(":"),
+        "HOME": str(place),
+        "LC_ALL": "C.UTF-8",
+        "SOURCE_DATE_EPOCH": str(EPOCH),
+        "TMPDIR": str(place),
+    }
+
+
+def _hidden(line: str) -> str:
+    return _SECRET.sub("***@", line)
+
+
+def _explained(suite: str, site: Mirror, lines: Sequence[str], code: int) -> StackyardError:
+    text = "\n".join(lines)
+    doing = f"bootstrapping Debian {suite}"
+    missing = [next(filter(None, match.groups())) for match in _NO_PACKAGE.finditer(text)]
+    if missing:
+        names = ", ".join(dict.fromkeys(missing))
+        return InputError(
+            f"{doing}: it has no package {names}",
+            hint="correct the name in the bottom layer's apt list (it may differ between suites)",
+        )
+    hints = [hint for pattern, hint in _REASONS if re.search(pattern, text)]
+    where = "" if site == ORDINARY else f" from {_hidden(site.main)}"
+    told = "\n    ".join(line for line in lines[-_TOLD:])
+    return OutsideError(
+        f"{doing}{where}: mmdebstrap failed ({code}); its last lines:\n    {told}",
+        hint=hints[0] if hints else "the last lines say why; run again when that is mended",
+    )
