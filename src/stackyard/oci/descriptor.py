@@ -44,6 +44,18 @@ class Platform:
             raise ValueError(f"not a platform: {text!r} (expected such as linux/amd64)")
         return cls(*parts)
 
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Platform:
+        """Read a descriptor's ``platform``, or what a config says of itself.
+
+        Raises:
+            KeyError, TypeError, AttributeError: it is no platform.
+        """
+        names = (value["os"], value["architecture"], value.get("variant") or "")
+        if not all(isinstance(name, str) for name in names):
+            raise TypeError(f"not a platform: {names!r}")
+        return cls(*names)
+
     def __str__(self) -> str:
         return "/".join(p for p in (self.os, self.architecture, self.variant) if p)
 
@@ -79,17 +91,17 @@ class Descriptor:
         """Read a descriptor from a manifest or an index.
 
         Raises:
-            KeyError, TypeError, ValueError: it is not a descriptor.
+            KeyError, TypeError, ValueError, AttributeError: it is not a descriptor.
         """
-        p = value.get("platform")
+        size = value["size"]
+        if not isinstance(size, int) or size < 0:
+            raise ValueError(f"not a size: {size!r}")
+        annotations = (value.get("annotations") or {}).items()
+        platform = value.get("platform")
         return cls(
             media_type=str(value["mediaType"]),
             digest=str(value["digest"]),
-            size=int(value["size"]),
-            annotations=dict(value.get("annotations") or {}),
-            platform=Platform(
-                str(p.get("os", "")), str(p.get("architecture", "")), str(p.get("variant", ""))
-            )
-            if p
-            else None,
+            size=size,
+            annotations={str(key): str(text) for key, text in annotations},
+            platform=Platform.from_json(platform) if platform else None,
         )

@@ -15,7 +15,7 @@ REF_NAME = "org.opencontainers.image.ref.name"
 
 def canonical(value: Any) -> bytes:
     """*value* as JSON: keys sorted, no spaces, so that equal values have equal digests."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+    return json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
 
 
 LAYOUT = canonical({"imageLayoutVersion": "1.0.0"})

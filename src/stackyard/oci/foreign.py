@@ -84,12 +84,7 @@ class ForeignLayout:
         """
         try:
             config = Descriptor.from_json(parse(self.document(manifest))["config"])
-            value = parse(self.document(config))
-            return Platform(
-                str(value.get("os") or ""),
-                str(value.get("architecture") or ""),
-                str(value.get("variant") or ""),
-            )
+            return Platform.from_json(parse(self.document(config)))
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise self.broken(manifest.digest, error) from error
 

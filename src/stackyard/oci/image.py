@@ -142,9 +142,7 @@ def _read(store: Store, descriptor: Descriptor) -> StoredImage:
     layers = tuple(measure(store, *pair) for pair in zip(blobs, diff_ids, strict=True))
     return StoredImage(
         manifest=descriptor,
-        platform=Platform(
-            str(config["os"]), str(config["architecture"]), str(config.get("variant") or "")
-        ),
+        platform=Platform.from_json(config),
         config=RuntimeConfig.from_json(config.get("config") or {}),
         layers=layers,
         history=tuple(_history(config.get("history") or (), len(layers))),

@@ -12,6 +12,7 @@ from stackyard.errors import InputError
 from stackyard.oci import tar
 from stackyard.oci.blob import BlobWriter
 from stackyard.oci.descriptor import LAYER_GZIP, Descriptor
+from stackyard.oci.disk import disk
 from stackyard.oci.gzip import MEMBER_SIZE, member
 from stackyard.oci.retar import entries
 from stackyard.oci.store import Store
@@ -68,7 +69,7 @@ def layer_from_tar(store: Store, stream: BinaryIO, *, normalise: Normalise | Non
         OutsideError: the disk is full or broken.
     """
     pieces = _as_it_is(stream) if normalise is None else entries(stream, normalise)
-    with store.writer() as blob:
+    with store.writer() as blob, disk("reading a tar archive"):
         compressor = _Compressor(blob)
         for piece in pieces:
             compressor.write(piece)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import tarfile
 from collections.abc import Callable, Iterator
-from typing import BinaryIO
+from typing import BinaryIO, Self
 
 from stackyard.errors import InputError
 from stackyard.oci import tar
 
 _CHUNK = 1 << 20
+_ERRORS = "surrogateescape"
+_LONGEST_EXTENSION = 1 << 20
+_EXTENSIONS = frozenset(b"xgXLK")
 _XATTR = "SCHILY.xattr."
 _KINDS = {
     tarfile.LNKTYPE: tar.Kind.HARDLINK,
@@ -34,7 +37,7 @@ def entries(
         InputError: it is not a tar archive, or it is cut short.
     """
     try:
-        with tarfile.open(fileobj=stream, mode="r|", errors="surrogateescape") as archive:
+        with tarfile.open(fileobj=stream, mode="r|", tarinfo=_Strict, errors=_ERRORS) as archive:
             for info in archive:
                 entry = normalise(entry_of(info))
                 if entry is not None:
@@ -68,6 +71,23 @@ def entry_of(info: tarfile.TarInfo) -> tar.TarEntry:
             if key.startswith(_XATTR)
         },
     )
+
+
+class _Strict(tarfile.TarInfo):
+    """A member that is not taken for the archive's end when its header is broken."""
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
+        try:
+            found = super().frombuf(buf, encoding, errors)
+        except tarfile.EOFHeaderError:  # type: ignore[attr-defined]
+            raise
+        except tarfile.HeaderError as error:
+            raise tarfile.ReadError(f"a header is broken: {error}") from error
+        # tarfile would read it into memory, however long.
+        if found.type[0] in _EXTENSIONS and found.size > _LONGEST_EXTENSION:
+            raise tarfile.ReadError(f"an extended header of {found.size} bytes")
+        return found
 
 
 def _content(archive: tarfile.TarFile, info: tarfile.TarInfo) -> Iterator[bytes]:

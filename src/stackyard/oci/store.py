@@ -190,8 +190,9 @@ class Store:
 
     def recall(self, kind: str, key: str) -> dict[str, Any] | None:
         """What `remember` was told, or None. A damaged record counts as forgotten."""
+        path = self._memo(kind, key)
         try:
-            value = json.loads(self._memo(kind, key).read_bytes())
+            value = json.loads(path.read_bytes())
         except (OSError, ValueError, RecursionError):
             return None
         return value if isinstance(value, dict) else None

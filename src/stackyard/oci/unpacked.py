@@ -7,6 +7,7 @@ import hashlib
 from stackyard.errors import InputError
 from stackyard.oci.decompress import decompress
 from stackyard.oci.descriptor import Descriptor
+from stackyard.oci.disk import disk
 from stackyard.oci.layer import Layer
 from stackyard.oci.store import Store
 
@@ -45,7 +46,8 @@ def _recall(store: Store, digest: str) -> tuple[str, int] | None:
 def _unpack(store: Store, descriptor: Descriptor) -> tuple[str, int]:
     digest = hashlib.sha256()
     size = 0
-    with store.open_blob(descriptor.digest) as file:
+    doing = f"reading blob {descriptor.digest}"
+    with store.open_blob(descriptor.digest) as file, disk(doing):
         for piece in decompress(file):
             digest.update(piece)
             size += len(piece)
