@@ -81,9 +81,12 @@ class Layer:
         on: names of the layers it stands directly on, as written.
         base: set on a bottom layer only. A layer on nothing without a base can
             be put into any image beside others.
+        apt: what is bootstrapped together with a Debian base; the `apt` of every
+            other layer is an engine step.
         pip: PEP 508 requirements in the order written.
         engine_steps: what needs a container engine (`run`, `containerfile`,
-            `finish`, `apt` above the bottom), by key as written; empty when none.
+            `finish`, `apt` above a Debian bottom), by key as written, paths
+            relative to the stack's root; empty when none.
     """
 
     name: str
@@ -140,7 +143,8 @@ class Variant:
     """Everything that a set of variable values decides.
 
     Attributes:
-        layers: every layer by name, rendered with this variant's variables.
+        layers: every layer that an image of this variant uses, in stacking
+            order, rendered with this variant's variables.
         images: only the images that are built for this variant.
         python: the minor version the variant asks for (its variable
             ``python``), or None when it takes what the base has.

@@ -1,0 +1,162 @@
+"""Puts one variant together: the layers its images need, and the images."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from stackyard.errors import Position
+from stackyard.stack.check import locate
+from stackyard.stack.closure import CycleError, closure, stacking_order
+from stackyard.stack.document import MappingNode
+from stackyard.stack.image import make_image, read_image
+from stackyard.stack.include import Definition, Gathered
+from stackyard.stack.layer import make_layer
+from stackyard.stack.problems import Problems
+from stackyard.stack.render import Renderer, is_static, scalars
+from stackyard.stack.source import ImageSource
+from stackyard.stack.suggest import did_you_mean
+from stackyard.stack.template import Templates
+from stackyard.stack.values import Image, Layer
+
+
+@dataclass(slots=True)
+class Assembler:
+    """Makes layers and images of a stack, variant after variant.
+
+    Layers without templates are made once and shared by all variants.
+
+    Attributes:
+        used: the layers that some image uses, so far.
+        whole: whether every image could be read, so far.
+    """
+
+    gathered: Gathered
+    templates: Templates
+    problems: Problems
+    used: set[str] = field(default_factory=set)
+    whole: bool = True
+    _static: dict[str, Layer | None] = field(default_factory=dict)
+    _templated: set[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        layers = self.gathered.layers.items()
+        self._templated = {name for name, layer in layers if not is_static(layer.node)}
+
+    def assemble(
+        self, images: list[str], variables: Mapping[str, Any]
+    ) -> tuple[dict[str, Layer], dict[str, Image]]:
+        """One variant's layers and images; what is wrong goes to the problems.
+
+        Args:
+            images: the names of those that are built for this variant.
+            variables: the variant's, with ``variant`` itself.
+        """
+        sources: dict[str, ImageSource] = {}
+        for name in images:
+            source = self._image(name, variables)
+            if source is None:
+                self.whole = False
+            else:
+                sources[name] = source
+        wanted = [layer for source in sources.values() for layer in source.layers]
+        layers = self._reach(wanted, variables)
+        if layers is None:
+            return {}, {}
+        order = self._order(layers)
+        rank = {name: place for place, name in enumerate(order)}
+        on = {name: layer.on for name, layer in layers.items()}
+        made: dict[str, Image] = {}
+        for name, source in sources.items() if order else ():
+            stacked = sorted(closure(on, source.layers), key=rank.__getitem__)
+            definition = self.gathered.images[name]
+            image = make_image(name, definition, source, stacked, layers, self.problems)
+            if image is not None:
+                made[name] = image
+        return {name: layers[name] for name in order}, made
+
+    def check_unused(self, variables: Mapping[str, Any]) -> None:
+        """Report the layers that no image uses, and what else is wrong with them."""
+        unused = [name for name in self.gathered.layers if name not in self.used]
+        if not unused or not self.whole:
+            return
+        layers = self._reach(unused, variables)
+        if layers is not None:
+            self._order(layers)
+        for name in unused:
+            where = self.gathered.layers[name].where
+            hint = "put it into an image, or remove it"
+            self.problems.add(where, f"layers.{name}: no image uses it", hint)
+
+    def _image(self, name: str, variables: Mapping[str, Any]) -> ImageSource | None:
+        definition = self.gathered.images[name]
+        renderer = Renderer(self.templates, {**variables, "image": name}, self.problems)
+        node = renderer.render(definition.node, f"images.{name}")
+        source = None if node is None else read_image(name, node, self.problems)
+        if source is None:
+            return None
+        return (
+            source if self._known(f"images.{name}", definition, "layers", source.layers) else None
+        )
+
+    def _reach(self, wanted: list[str], variables: Mapping[str, Any]) -> dict[str, Layer] | None:
+        """These layers and all that they stand on; None when one of them failed."""
+        made: dict[str, Layer] = {}
+        seen: set[str] = set()
+        failed = False
+        while wanted:
+            name = wanted.pop()
+            if name in seen:
+                continue
+            seen.add(name)
+            layer = self._layer(name, variables)
+            if layer is None:
+                failed = True
+            elif self._known(f"layers.{name}", self.gathered.layers[name], "on", layer.on):
+                made[name] = layer
+                wanted.extend(layer.on)
+            else:
+                failed = True
+        self.whole = self.whole and not failed
+        self.used |= seen
+        return None if failed else made
+
+    def _layer(self, name: str, variables: Mapping[str, Any]) -> Layer | None:
+        definition = self.gathered.layers[name]
+        if name not in self._templated:
+            if name not in self._static:
+                self._static[name] = self._make(name, definition, definition.node)
+            return self._static[name]
+        renderer = Renderer(self.templates, {**variables, "layer": name}, self.problems)
+        node = renderer.render(definition.node, f"layers.{name}")
+        return None if node is None else self._make(name, definition, node)
+
+    def _make(self, name: str, definition: Definition, node: Any) -> Layer | None:
+        root, shown = self.gathered.root, self.gathered.shown
+        return make_layer(name, definition, node, root, shown, self.problems)
+
+    def _known(self, key: str, definition: Definition, part: str, names: Any) -> bool:
+        unknown = [name for name in names if name not in self.gathered.layers]
+        for name in unknown:
+            hint = did_you_mean(name, self.gathered.layers)
+            where = place_of(definition, part, name)
+            self.problems.add(where, f"{key}.{part}: there is no layer {name!r}", hint)
+        return not unknown
+
+    def _order(self, layers: Mapping[str, Layer]) -> tuple[str, ...]:
+        try:
+            return stacking_order({name: layer.on for name, layer in layers.items()})
+        except CycleError as error:
+            where = place_of(self.gathered.layers[error.path[0]], "on", error.path[1])
+            self.problems.add(where, f"layers stand on each other: {error}", "remove one 'on'")
+            return ()
+
+
+def place_of(definition: Definition, part: str, word: str) -> Position:
+    """Where a word stands in a part of a definition; the part's place when it was rendered."""
+    if isinstance(definition.node, MappingNode) and part in definition.node.entries:
+        for scalar in scalars(definition.node.entries[part]):
+            if scalar.text == word:
+                return scalar.where
+    return locate(definition.node, (part,))

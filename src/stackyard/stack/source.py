@@ -1,0 +1,310 @@
+"""The stack file as it is written: one pydantic model for each mapping.
+
+The models check shapes and single values, and give the JSON Schema. Templates
+and conditions are done before; names that refer to others, and paths, after.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar, Generic, TypeVar
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from stackyard.stack.document import ScalarNode
+from stackyard.stack.leaf import (
+    TEMPLATE_SCHEMA,
+    WHEN_SCHEMA,
+    Boolean,
+    Conditional,
+    EnvironmentName,
+    Free,
+    LabelName,
+    Name,
+    Text,
+    Uid,
+    VariableName,
+    Words,
+    matching,
+    one_or_many,
+    scalar,
+    shell_form,
+    whole,
+    whole_schema,
+)
+from stackyard.stack.notation import MODE, OWNER, read_duration, read_mode, read_owner
+
+PLATFORMS = ("linux/amd64", "linux/arm64")
+SUITES = ("bullseye", "bookworm", "trixie")
+REGISTRY = r"[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[a-z0-9]+((\.|_{1,2}|-+)[a-z0-9]+)*)*"
+_SLUG = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
+_ACCOUNT = r"[a-z_][a-z0-9_-]{0,31}"
+
+
+def _worded(pattern: str) -> dict[str, Any]:
+    return {"anyOf": [{"type": "string", "pattern": f"^({pattern})$"}, TEMPLATE_SCHEMA]}
+
+
+def _one_of(words: tuple[str, ...]) -> dict[str, Any]:
+    return {"anyOf": [{"enum": list(words)}, TEMPLATE_SCHEMA]}
+
+
+def _with_when(schema: dict[str, Any]) -> None:
+    schema["properties"]["when"] = WHEN_SCHEMA
+
+
+def _or_reference(schema: dict[str, Any]) -> None:
+    written = {"minProperties": 1, "maxProperties": 1, **schema}
+    schema.clear()
+    schema["anyOf"] = [{"type": "string", "description": "An image reference."}, written]
+
+
+def _chosen(expected: str, words: tuple[str, ...]) -> Any:
+    return scalar(expected, matching("|".join(words)), _one_of(words))
+
+
+Many = Annotated[list[Words], Conditional()]
+OneOrMany = Annotated[list[Words], Conditional(single=True), BeforeValidator(one_or_many)]
+Command = Annotated[list[Text], Conditional(single=True), shell_form("/bin/sh", "-c")]
+Labels = dict[LabelName, Text]
+Duration = Annotated[
+    float,
+    *scalar(
+        "a duration of at most a day, such as 30s or 1m30s",
+        read_duration,
+        {"type": ["string", "number"]},
+    ),
+]
+Retries = Annotated[
+    int, *scalar("a whole number from 0 to 1000", whole(0, 1000), whole_schema(0, 1000))
+]
+Account = Annotated[
+    str,
+    *scalar(
+        "an account's name: a-z, 0-9, _ and -, at most 32 characters",
+        matching(_ACCOUNT),
+        _worded(_ACCOUNT),
+    ),
+]
+Mode = Annotated[
+    int,
+    *scalar(
+        'permissions in octal digits, such as "0644"',
+        read_mode,
+        {"anyOf": [_worded(MODE), {"type": "integer"}]},
+    ),
+]
+Owner = Annotated[
+    tuple[int, int],
+    *scalar('numeric ids as "uid:gid", such as "1000:100"', read_owner, _worded(OWNER)),
+]
+Suite = Annotated[str, *_chosen(f"one of {', '.join(SUITES)}", SUITES)]
+Platform = Annotated[str, *_chosen(" or ".join(PLATFORMS), PLATFORMS)]
+Slug = Annotated[
+    str,
+    *scalar("lower-case letters, digits and -, at most 63", matching(_SLUG), _worded(_SLUG)),
+]
+Registry = Annotated[
+    str,
+    *scalar(
+        "a registry and a path without https://, such as ghcr.io/acme/hub",
+        matching(REGISTRY),
+        _worded(REGISTRY),
+    ),
+]
+Budget = Annotated[
+    int, *scalar("a whole number from 5 to 120", whole(5, 120), whole_schema(5, 120))
+]
+
+
+class Source(BaseModel):
+    """A mapping of the stack file."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+class FromSource(Source):
+    """Where a bottom layer's root file system comes from: exactly one of these."""
+
+    model_config = ConfigDict(json_schema_extra=_or_reference)
+
+    debian: Suite | None = None
+    """A Debian suite, bootstrapped by mmdebstrap with the layer's `apt` packages."""
+    rootfs: Words | None = None
+    """A tar file of a root file system, relative to this file."""
+    oci: Words | None = None
+    """A directory that is an OCI image layout, relative to this file."""
+    registry: Words | None = None
+    """An image reference; writing just the reference means the same."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _reference(cls, node: Any) -> Any:
+        written = isinstance(node, ScalarNode) and node.value is not None
+        return {"registry": node} if written else node
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> FromSource:
+        if len(self.model_fields_set) != 1:
+            raise PydanticCustomError(
+                "refused", "expected exactly one of debian, rootfs, oci, or a reference"
+            )
+        return self
+
+
+class UserSource(Source):
+    """The account that the image runs as; made in the image."""
+
+    name: Account
+    """The account's name."""
+    uid: Uid
+    """Numeric user id."""
+    gid: Uid | None = None
+    """Numeric group id; the same as `uid` unless given."""
+    home: Words | None = None
+    """Home directory; `/home/NAME` unless given."""
+    shell: Words = "/bin/bash"
+    """Login shell."""
+
+
+class HealthcheckSource(Source):
+    """How the engine finds out that a container is well."""
+
+    test: Annotated[list[Text], Conditional(single=True), shell_form("CMD-SHELL")]
+    """A command as a list, or one text that runs in a shell. `[NONE]` turns the base's off."""
+    interval: Duration | None = None
+    """Between two checks."""
+    timeout: Duration | None = None
+    """Of one check."""
+    start_period: Duration | None = None
+    """In which failures do not count."""
+    retries: Retries | None = None
+    """Failures in a row that mean unhealthy."""
+
+
+class FilesSource(Source):
+    """A file or directory of the project that goes into the image."""
+
+    model_config = ConfigDict(json_schema_extra=_with_when)
+
+    source: Words = Field(alias="from")
+    """Path of the file or directory, relative to this file."""
+    to: Words
+    """Absolute path in the image; with a `/` at the end, the directory a file goes into."""
+    mode: Mode | None = None
+    """Permissions of files in octal; else 0755 for executables and 0644 for others."""
+    owner: Owner = (0, 0)
+    """Numeric `uid:gid`; root unless given."""
+
+
+class LayerSource(Source):
+    """A named, reusable set of requirements and steps."""
+
+    on: OneOrMany = []
+    """The layers it stands on."""
+    base: FromSource | None = Field(default=None, alias="from")
+    """The root file system, for a bottom layer."""
+    apt: OneOrMany = []
+    """Debian packages."""
+    pip: OneOrMany = []
+    """Python requirements; one text is the path of a requirements file."""
+    env: dict[EnvironmentName, Text] = {}
+    """Environment variables."""
+    user: UserSource | None = None
+    workdir: Words | None = None
+    """Working directory."""
+    entrypoint: Command | None = None
+    """Entry point as a list; one text runs in `/bin/sh -c`."""
+    cmd: Command | None = None
+    """Default command as a list; one text runs in `/bin/sh -c`."""
+    labels: Labels = {}
+    """Labels of the image's config."""
+    healthcheck: HealthcheckSource | None = None
+    files: Annotated[list[FilesSource], Conditional()] = []
+    """Files of the project that go into the image."""
+    run: OneOrMany = []
+    """Shell commands before the packages; they need a container engine."""
+    containerfile: Words | None = None
+    """Path of a Containerfile part; it needs a container engine."""
+    finish: OneOrMany = []
+    """Shell commands after the packages; they need a container engine."""
+    test: OneOrMany = []
+    """Shell commands that must succeed in the finished image."""
+    cache: OneOrMany = []
+    """Directories that `run` and `finish` keep between builds."""
+    secrets: OneOrMany = []
+    """Names of secrets that `run` and `finish` may read."""
+
+
+class ProfileSource(Source):
+    """How an image is offered on the hub's spawn page."""
+
+    display_name: Words
+    description: Text = ""
+    default: Boolean = False
+    """Whether the spawn page preselects it; at most one image."""
+    slug: Slug | None = None
+    """Stable key; made from the image's name unless given."""
+    kubespawner_override: dict[str, Free] = {}
+    """Settings of KubeSpawner for this profile."""
+
+
+class ImageSource(Source):
+    """A named stack of layers."""
+
+    layers: OneOrMany = Field(min_length=1)
+    """Its layers; those that they stand on come along."""
+    variants: OneOrMany | None = None
+    """The variants it is built for, the default first; all unless given."""
+    profile: ProfileSource | None = None
+    labels: Labels = {}
+    """Labels of the image's config, over those of its layers."""
+
+
+LayerT = TypeVar("LayerT")
+ImageT = TypeVar("ImageT")
+Variables = dict[VariableName, Free]
+
+
+def _empty(node: Any) -> Any:
+    return {} if isinstance(node, ScalarNode) and node.value is None else node
+
+
+class Fragment(Source, Generic[LayerT, ImageT]):
+    """What an included file can hold."""
+
+    sections: ClassVar[tuple[str, ...]] = ("vars", "variants", "layers", "images")
+
+    include: OneOrMany = []
+    """Files to include, as globs relative to this file."""
+    vars: Annotated[Variables, BeforeValidator(_empty)] = {}
+    """Variables that templates see."""
+    variants: dict[Name, Annotated[Variables, BeforeValidator(_empty)]] = {}
+    """Named sets of variable values; an image is built once for each of its variants."""
+    layers: Annotated[dict[Name, LayerT], BeforeValidator(_empty)] = {}
+    images: Annotated[dict[Name, ImageT], BeforeValidator(_empty)] = {}
+
+
+class StackSource(Fragment[LayerT, ImageT], Generic[LayerT, ImageT]):
+    """The stack file of Stackyard: the user images of a JupyterHub, in layers."""
+
+    registry: Registry | None = None
+    """Prefix of all image names, such as ghcr.io/acme/hub."""
+    platforms: Annotated[list[Platform], Conditional(single=True), BeforeValidator(one_or_many)] = [
+        "linux/amd64"
+    ]
+    """What each image is built for."""
+    layer_budget: Budget = 60
+    """Most OCI layers that one image may have."""
+    bytecode: Boolean = True
+    """Whether Python packages get compiled bytecode."""
+
+
+KNOWN: dict[str, type[Source]] = {
+    "from": FromSource,
+    "user": UserSource,
+    "healthcheck": HealthcheckSource,
+    "files": FilesSource,
+    "profile": ProfileSource,
+}
+"""The models of mappings inside layers and images, by their key."""

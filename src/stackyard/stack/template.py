@@ -1,0 +1,121 @@
+"""Renders the strings of a stack file, and decides its conditions.
+
+Templates are compiled once; a string without a mark of Jinja is never touched,
+and Jinja is not even imported for a stack that has none.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import re
+from collections.abc import Iterable, Mapping
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from jinja2 import Template
+
+    from stackyard.stack.sandbox import Sandbox
+
+MAX_TEXT = 1 << 15
+"""Characters of a template's source, and of what it makes."""
+MAX_TOTAL = 5_000_000
+"""Operations that all templates of one stack file may take together."""
+
+_MARK = re.compile(r"\{[{%#]")
+
+
+class TemplateError(ValueError):
+    """A template that cannot be rendered: what is wrong, and perhaps what to do."""
+
+    def __init__(self, message: str, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+def is_template(text: str) -> bool:
+    """Whether Jinja would read `text` as more than text."""
+    return "{" in text and _MARK.search(text) is not None
+
+
+class Templates:
+    """Compiled templates, for one reading of a stack file."""
+
+    def __init__(self) -> None:
+        self._compiled: dict[tuple[str, bool], Template] = {}
+        self._spent = 0
+
+    def render(self, source: str, variables: Mapping[str, Any]) -> str:
+        """The text that a template makes with these variables.
+
+        Raises:
+            TemplateError: it is wrong, uses an undefined name, or asks for too much.
+        """
+        return self._run(self._template(source, expression=False), variables)
+
+    def holds(self, expression: str, variables: Mapping[str, Any]) -> bool:
+        """Whether an expression (of ``when:``) is true.
+
+        Raises:
+            TemplateError: as for `render`.
+        """
+        if is_template(expression):
+            raise TemplateError("it is an expression already", "write it without braces")
+        return bool(self._run(self._template(expression, expression=True), variables))
+
+    def names(self, source: str) -> frozenset[str]:
+        """The variables that a template mentions.
+
+        Raises:
+            TemplateError: it is not a template.
+        """
+        _bounded(len(source), "its source")
+        found: frozenset[str] = self._jinja.names(self._sandbox, source)
+        return found
+
+    @functools.cached_property
+    def _jinja(self) -> ModuleType:
+        return importlib.import_module("stackyard.stack.compiler")
+
+    @functools.cached_property
+    def _sandbox(self) -> Sandbox:
+        made: Sandbox = self._jinja.Sandbox()
+        return made
+
+    def _template(self, source: str, *, expression: bool) -> Template:
+        key = (source, expression)
+        if key not in self._compiled:
+            _bounded(len(source), "its source")
+            jinja = self._jinja
+            make = jinja.compile_expression if expression else jinja.compile_template
+            self._compiled[key] = make(self._sandbox, source)
+        return self._compiled[key]
+
+    def _run(self, template: Template, variables: Mapping[str, Any]) -> str:
+        self._sandbox.spent = 0
+        try:
+            made: str = self._jinja.explained(
+                lambda: _write(template.generate(variables)), known=variables
+            )
+        finally:
+            self._spent += 1 + self._sandbox.spent
+        if self._spent > MAX_TOTAL:
+            raise TemplateError("the templates of this stack take too many steps in all")
+        return made
+
+
+def _write(parts: Iterable[str]) -> str:
+    written: list[str] = []
+    length = 0
+    for part in parts:
+        length += len(part)
+        _bounded(length, "what it makes")
+        written.append(part)
+    return "".join(written)
+
+
+def _bounded(length: int, what: str) -> None:
+    if length > MAX_TEXT:
+        raise TemplateError(f"not allowed: {what} has more than {MAX_TEXT} characters")
