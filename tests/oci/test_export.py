@@ -13,7 +13,7 @@ from stackyard.errors import InputError, OutsideError
 from stackyard.oci.assemble import assemble_index
 from stackyard.oci.descriptor import Descriptor, Platform
 from stackyard.oci.digest import sha256
-from stackyard.oci.documents import tags_of
+from stackyard.oci.documents import read_index, tags_of
 from stackyard.oci.export import write_docker_archive, write_layout
 from stackyard.oci.image import read_image
 from stackyard.oci.store import Store
@@ -24,7 +24,7 @@ BASE, MORE, OTHER = {"a": b"1" * 5000}, {"b": b"2"}, {"c": b"3"}
 
 def names_in(layout: Path) -> set[str]:
     index = layout / "index.json"
-    return set(tags_of(index.read_bytes(), index))
+    return set(tags_of(read_index(index)))
 
 
 def blobs_in(layout: Path) -> set[str]:
@@ -48,6 +48,21 @@ def test_a_layout_is_written_and_extended(
     for name in blobs_in(layout):
         assert sha256((layout / "blobs" / "sha256" / name).read_bytes()) == f"sha256:{name}"
     assert sorted(path.name for path in layout.iterdir()) == ["blobs", "index.json", "oci-layout"]
+
+
+def test_images_without_a_name_stay_when_a_layout_is_extended(
+    store: Store, make_image: MakeImage, tmp_path: Path
+) -> None:
+    first, second = make_image(BASE), make_image(MORE)
+    layout = tmp_path / "layout"
+    write_layout(store, {"x": first}, layout)
+    nameless = {"schemaVersion": 2, "manifests": [first.to_json()]}
+    (layout / "index.json").write_text(json.dumps(nameless))
+    write_layout(store, {"y": second}, layout)
+    assert [entry.digest for entry in read_index(layout / "index.json")] == [
+        second.digest,
+        first.digest,
+    ]
 
 
 def test_blobs_are_links_or_else_copies(
@@ -77,6 +92,16 @@ def test_a_folder_with_something_else_is_left_alone(
     with pytest.raises(InputError, match="something else"):
         write_layout(store, {"x": make_image(BASE)}, tmp_path / "home")
     assert [path.name for path in (tmp_path / "home").iterdir()] == ["thesis.tex"]
+
+
+def test_what_a_killed_export_left_is_cleared(
+    store: Store, make_image: MakeImage, tmp_path: Path
+) -> None:
+    layout = tmp_path / "layout"
+    layout.mkdir()
+    (layout / ".stackyard-0123").write_text("half of a blob")
+    write_layout(store, {"x": make_image(BASE)}, layout)
+    assert sorted(path.name for path in layout.iterdir()) == ["blobs", "index.json", "oci-layout"]
 
 
 def test_a_name_comes_only_when_all_its_blobs_are_there(

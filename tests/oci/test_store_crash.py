@@ -78,6 +78,13 @@ def test_after_the_last_process_only_this_ones_place_is_left(tmp_path: Path) -> 
     assert len(list(tmp_path.glob("tmp/*"))) == 2
 
 
+def test_a_place_that_a_power_failure_left_without_its_lock_goes(tmp_path: Path) -> None:
+    Store.open(tmp_path)
+    (tmp_path / "tmp" / "0123" / "deep").mkdir(parents=True)
+    Store.open(tmp_path)
+    assert not (tmp_path / "tmp" / "0123").exists()
+
+
 def test_what_has_something_mounted_in_it_is_known(tmp_path: Path) -> None:
     assert has_mounts(Path("/"))
     assert not has_mounts(tmp_path)

@@ -90,7 +90,6 @@ class BlobWriter:
         # the blob would be there, and empty.
         os.fdatasync(self._file.fileno())
         self._file.close()
-        self._path.chmod(0o644)
         self._path.replace(target)
 
     def discard(self) -> None:

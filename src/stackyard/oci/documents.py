@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -37,42 +38,38 @@ def parse(data: bytes) -> dict[str, Any]:
     return value
 
 
-def index_of(tags: Mapping[str, Descriptor]) -> bytes:
-    """An image layout's ``index.json`` that names *tags*."""
+def index_of(tags: Mapping[str, Descriptor], unnamed: Iterable[Descriptor] = ()) -> bytes:
+    """An image layout's ``index.json`` that names *tags*, and lists others without a name."""
     manifests = [
         descriptor.to_json() | {"annotations": {**descriptor.annotations, REF_NAME: name}}
         for name, descriptor in sorted(tags.items())
     ]
+    manifests += [descriptor.to_json() for descriptor in unnamed]
     return canonical({"schemaVersion": 2, "mediaType": INDEX, "manifests": manifests})
 
 
-def tags_of(data: bytes, path: Path) -> dict[str, Descriptor]:
-    """The names in an ``index.json``, sorted; entries without a name are left out.
+def tags_of(entries: Iterable[Descriptor]) -> dict[str, Descriptor]:
+    """The names in an ``index.json``, sorted; entries without a name are left out."""
+    found = {}
+    for entry in entries:
+        annotations = dict(entry.annotations)
+        name = annotations.pop(REF_NAME, None)
+        if name is not None:
+            found[name] = replace(entry, annotations=annotations)
+    return dict(sorted(found.items()))
 
-    Args:
-        data: the file's content.
-        path: the file, for the message.
+
+def read_index(path: Path) -> list[Descriptor]:
+    """The entries of an ``index.json``.
 
     Raises:
         OutsideError: it is damaged.
+        OSError: it cannot be read.
     """
     try:
-        found = {}
-        for value in parse(data)["manifests"]:
-            descriptor = Descriptor.from_json(value)
-            annotations = dict(descriptor.annotations)
-            name = annotations.pop(REF_NAME, None)
-            if name is not None:
-                found[str(name)] = Descriptor(
-                    descriptor.media_type,
-                    descriptor.digest,
-                    descriptor.size,
-                    annotations,
-                    descriptor.platform,
-                )
+        return [Descriptor.from_json(value) for value in parse(path.read_bytes())["manifests"]]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise OutsideError(
             f"{path} is not the index of an image layout",
-            hint="delete it; names come back with the next build",
+            hint="delete that file (only names are lost) and run again",
         ) from error
-    return dict(sorted(found.items()))

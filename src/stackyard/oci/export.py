@@ -6,11 +6,12 @@ https://github.com/moby/docker-image-spec/blob/main/v1.2.md
 
 from __future__ import annotations
 
+import fcntl
 import os
 import secrets
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -20,12 +21,22 @@ from stackyard.oci.decompress import decompress
 from stackyard.oci.descriptor import Descriptor
 from stackyard.oci.digest import hex_of
 from stackyard.oci.disk import disk
-from stackyard.oci.documents import LAYOUT, canonical, index_of, parse, tags_of
+from stackyard.oci.documents import (
+    LAYOUT,
+    REF_NAME,
+    canonical,
+    index_of,
+    parse,
+    read_index,
+    tags_of,
+)
 from stackyard.oci.image import StoredImage, read_image
 from stackyard.oci.layer import Layer
 from stackyard.oci.store import Store
 from stackyard.oci.tar import END, TarEntry, header, padding
 from stackyard.oci.walk import blobs
+
+_UNFINISHED = ".stackyard-"
 
 
 def write_layout(store: Store, images: Mapping[str, Descriptor], directory: Path) -> None:
@@ -43,7 +54,7 @@ def write_layout(store: Store, images: Mapping[str, Descriptor], directory: Path
         InputError: *directory* holds something else.
         OutsideError: a blob is missing, or the disk failed.
     """
-    with disk(f"writing the image layout {directory}"):
+    with disk(f"writing the image layout {directory}"), _alone_in(directory):
         _prepare(directory)
         target = directory / "blobs" / "sha256"
         target.mkdir(parents=True, exist_ok=True)
@@ -51,12 +62,27 @@ def write_layout(store: Store, images: Mapping[str, Descriptor], directory: Path
             for blob in blobs(store, root):
                 _place(store, blob, target)
         index = directory / "index.json"
-        tags = tags_of(index.read_bytes(), index) if index.exists() else {}
-        _write(index, index_of({**tags, **images}))
+        entries = read_index(index) if index.exists() else []
+        unnamed = [entry for entry in entries if REF_NAME not in entry.annotations]
+        _write(index, index_of({**tags_of(entries), **images}, unnamed))
+
+
+@contextmanager
+def _alone_in(directory: Path) -> Iterator[None]:
+    """Make a folder, keep other writers out of it, and clear what killed ones left."""
+    directory.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        with suppress(OSError):  # some network file systems lock no folders
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        for leftover in directory.glob(f"{_UNFINISHED}*"):
+            leftover.unlink(missing_ok=True)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _prepare(directory: Path) -> None:
-    directory.mkdir(parents=True, exist_ok=True)
     if (directory / "oci-layout").is_file():
         return
     if any(directory.iterdir()):
@@ -73,7 +99,7 @@ def _place(store: Store, blob: Descriptor, directory: Path) -> None:
     if is_whole(target, blob.size):
         return
     store.open_blob(blob.digest).close()  # says what is missing
-    beside = directory.parent.parent / f".{secrets.token_hex(8)}"
+    beside = directory.parent.parent / f"{_UNFINISHED}{secrets.token_hex(8)}"
     try:
         try:
             os.link(source, beside)
@@ -86,7 +112,7 @@ def _place(store: Store, blob: Descriptor, directory: Path) -> None:
 
 
 def _write(path: Path, data: bytes) -> None:
-    beside = path.with_name(f".{secrets.token_hex(8)}")
+    beside = path.with_name(f"{_UNFINISHED}{secrets.token_hex(8)}")
     try:
         beside.write_bytes(data)
         beside.replace(path)

@@ -48,18 +48,21 @@ def sweep(parent: Path) -> None:
         except OSError:
             continue  # another sweep took it
         try:
-            if _take(descriptor):
-                _remove(lock.with_suffix(""), lock)
+            if _take(descriptor) and remove(lock.with_suffix("")):
+                lock.unlink(missing_ok=True)
         finally:
             os.close(descriptor)
+    for place in parent.iterdir():
+        # A lock comes before its place and goes after it; only a power failure parts them.
+        if place.is_dir() and not _lock_of(place).exists():
+            remove(place)
 
 
-def _remove(place: Path, lock: Path) -> None:
-    if has_mounts(place):
-        return
-    shutil.rmtree(place, ignore_errors=True)
-    if not place.exists():
-        lock.unlink(missing_ok=True)
+def remove(place: Path) -> bool:
+    """Remove a folder as far as that is possible and safe; tells whether it is gone."""
+    if not has_mounts(place):
+        shutil.rmtree(place, ignore_errors=True)
+    return not place.exists()
 
 
 def has_mounts(place: Path) -> bool:

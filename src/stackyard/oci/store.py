@@ -13,7 +13,6 @@ import fcntl
 import json
 import os
 import secrets
-import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -26,8 +25,8 @@ from stackyard.oci.cache import Cache, checked_key
 from stackyard.oci.descriptor import NO_ANNOTATIONS, Descriptor
 from stackyard.oci.digest import hex_of, sha256
 from stackyard.oci.disk import disk
-from stackyard.oci.documents import LAYOUT, canonical, index_of, tags_of
-from stackyard.oci.scratch import own_place, sweep
+from stackyard.oci.documents import LAYOUT, canonical, index_of, read_index, tags_of
+from stackyard.oci.scratch import own_place, remove, sweep
 from stackyard.oci.verify import hash_file
 
 MAX_DOCUMENT = 16 << 20
@@ -178,7 +177,7 @@ class Store:
         """
         path = self.root / "index.json"
         with disk(f"reading {path}"):
-            return tags_of(path.read_bytes(), path)
+            return tags_of(read_index(path))
 
     def _change_tags(self, changes: Mapping[str, Descriptor | None]) -> None:
         with self._locked():
@@ -224,7 +223,7 @@ class Store:
         try:
             yield path
         finally:
-            shutil.rmtree(path, ignore_errors=True)
+            remove(path)
 
     # Inside
 
