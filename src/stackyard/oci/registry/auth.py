@@ -12,13 +12,14 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Protocol
 from urllib.parse import urlencode
 
 from stackyard.oci.registry.credentials import Found
 from stackyard.oci.registry.faults import nonsense
 
-_CHALLENGE = re.compile(r"\b(bearer|basic)\b", re.IGNORECASE)
+_CHALLENGE = re.compile(r"(?:^|,)\s*(bearer|basic)(?=[\s,]|$)", re.IGNORECASE)
 _PARAMETER = re.compile(r'([A-Za-z_]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s",]+))')
 _DEFAULT_LIFE = 60.0
 _MARGIN = 10.0
@@ -166,8 +167,8 @@ def _choose(challenges: list[str]) -> _Challenge | None:
     """Bearer where it is offered, since it says what it grants; else Basic."""
     offers: dict[str, _Challenge] = {}
     for text in challenges:
-        starts = [m.start() for m in _CHALLENGE.finditer(text) if _outside_quotes(text, m.start())]
-        for start, end in zip(starts, [*starts[1:], len(text)], strict=True):
+        matches = [m for m in _CHALLENGE.finditer(text) if _outside_quotes(text, m.start())]
+        for start, end in pairwise([*(m.start(1) for m in matches), len(text)]):
             scheme, _, rest = text[start:end].partition(" ")
             values = {m[1].lower(): m[2] or m[3] or "" for m in _PARAMETER.finditer(rest)}
             offers[scheme.lower()] = _Challenge(

@@ -88,8 +88,14 @@ class Registry:
         """
         return self.patience.through(lambda: self.transport.ask_document(request, limit))
 
-    def exists(self, repository: str, reference: str) -> Descriptor | None:
+    def exists(self, repository: str, reference: str, *, push: bool = False) -> Descriptor | None:
         """What a tag or a digest stands for, or None when the registry lacks it.
+
+        Args:
+            repository: where to look.
+            reference: a tag or a digest.
+            push: ask as one who will push; some registries refuse anything less
+                for a repository that is not there yet.
 
         Raises:
             OutsideError: the registry cannot be asked.
@@ -99,7 +105,7 @@ class Registry:
             doing,
             "HEAD",
             f"{repository}/manifests/{reference}",
-            Access(repository),
+            Access(repository, push),
             frozenset({200, 404}),
             {"Accept": ACCEPT},
         )
@@ -159,8 +165,8 @@ class Registry:
             found.update(page)
         return sorted(found)
 
-    def has_blob(self, repository: str, blob: Descriptor) -> bool:
-        """Whether a repository has a blob.
+    def has_blob(self, repository: str, blob: Descriptor, *, push: bool = False) -> bool:
+        """Whether a repository has a blob; *push* as for `exists`.
 
         Raises:
             OutsideError: the registry cannot be asked.
@@ -170,7 +176,7 @@ class Registry:
             doing,
             "HEAD",
             f"{repository}/blobs/{blob.digest}",
-            Access(repository),
+            Access(repository, push),
             frozenset({200, 404}),
         )
         response = self.ask(request)

@@ -42,7 +42,8 @@ def from_exception(error: Exception, doing: str, host: str) -> OutsideError | Pa
     causes = list(_causes(error))
     if tls := next((c for c in causes if isinstance(c, ssl.SSLError)), None):
         return _tls(tls, doing, host)
-    if isinstance(error, httpx.UnsupportedProtocol) or not isinstance(error, httpx.TransportError):
+    unusable = any(isinstance(c, (httpx.InvalidURL, httpx.UnsupportedProtocol)) for c in causes)
+    if unusable or not isinstance(error, httpx.TransportError):
         return nonsense(doing, host, "an address that cannot be used")
     what, hint, brief = _transport(error, causes, host)
     return PassingError(OutsideError(f"{doing}: {what}", hint=hint), brief=brief)
@@ -61,7 +62,7 @@ def _transport(
     if isinstance(error, httpx.ProxyError):
         return f"the proxy gives no connection to {host}", "check HTTPS_PROXY and NO_PROXY", True
     if isinstance(error, httpx.TimeoutException):
-        return f"{host} did not answer in time", kept, isinstance(error, httpx.ConnectTimeout)
+        return f"{host} did not answer in time", kept, True
     return f"the connection to {host} was cut", kept, False
 
 

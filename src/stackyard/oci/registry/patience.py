@@ -41,18 +41,20 @@ class Patience:
 
         Raises:
             OutsideError: the tries are used up, or the server asks for a longer wait.
-            StoppedError: *stop* was set while waiting.
+            StoppedError: *stop* was set.
         """
+        stop = stop or threading.Event()
         attempt = 1
         while True:
+            if stop.is_set():
+                raise StoppedError
             try:
                 return action()
             except PassingError as fault:
                 wait = self._wait(fault, attempt)
                 if wait is None:
                     raise fault.error from fault.__cause__
-                if (stop or threading.Event()).wait(wait):
-                    raise StoppedError from fault
+                stop.wait(wait)
             attempt += 1
 
     def _wait(self, fault: PassingError, attempt: int) -> float | None:

@@ -93,6 +93,8 @@ class Push:
             OutsideError: the registry or the disk failed, or the blob is damaged.
             StoppedError: `stop` was called.
         """
+        if blob.digest in self._settled():
+            return False
         with self._client.turn(blob.digest):
             into = self._moved(store, blob)
         with self._lock:
@@ -129,7 +131,9 @@ class Push:
 
     def _moved(self, store: Store, blob: Descriptor) -> dict[str, Descriptor]:
         client, repository = self._client, self._repository
-        if repository in client.holders(blob.digest) or client.has_blob(repository, blob):
+        if repository in client.holders(blob.digest) or client.has_blob(
+            repository, blob, push=True
+        ):
             into = self._present
         elif mount(client, repository, blob, self._mount_from):
             into = self._mounted
@@ -146,8 +150,8 @@ class Push:
         blobs = {blob.digest: blob for blob in self._document(store, manifest).blobs}
         if self._has_manifest(manifest):
             # A registry takes a manifest only when it has what the manifest names.
+            rest = {d: b for d, b in blobs.items() if d not in self._settled()}
             with self._lock:
-                rest = {d: b for d, b in blobs.items() if d not in self._uploaded | self._mounted}
                 self._present.update(rest)
             self._advance(sum(blob.size for blob in rest.values()))
             return
@@ -155,8 +159,13 @@ class Push:
         each(lambda b: self.blob(store, b), missing, self._client.parallel, self._stop)
         self._put(store, manifest, manifest.digest)
 
+    def _settled(self) -> set[str]:
+        """The digests that this push has already seen to."""
+        with self._lock:
+            return {*self._uploaded, *self._mounted, *self._present}
+
     def _has_manifest(self, manifest: Descriptor) -> bool:
-        found = self._client.exists(self._repository, manifest.digest)
+        found = self._client.exists(self._repository, manifest.digest, push=True)
         return found is not None and found.size == manifest.size
 
     def _put(self, store: Store, manifest: Descriptor, reference: str) -> None:
@@ -165,7 +174,7 @@ class Push:
 
     def _tagged(self, store: Store, manifest: Descriptor, tags: Sequence[str]) -> PushReport:
         for tag in tags:
-            there = self._client.exists(self._repository, tag)
+            there = self._client.exists(self._repository, tag, push=True)
             if there is None or there.digest != manifest.digest:
                 self._put(store, manifest, tag)
         with self._lock:

@@ -60,7 +60,7 @@ class Transport:
                     response,
                     explanation(response, request.doing),
                     doing=request.doing,
-                    credentials=self._auth.credentials(request.access).source,
+                    credentials=self._source(request, response.status_code),
                 )
             yield response
 
@@ -96,6 +96,10 @@ class Transport:
             explanation(response, request.doing)
         with self._followed(request, url, self._header(request, url)) as response:
             yield response
+
+    def _source(self, request: Request, status: int) -> str:
+        """Where the credentials came from, when that matters; looking can run a program."""
+        return self._auth.credentials(request.access).source if status in (401, 403) else ""
 
     def _header(self, request: Request, url: httpx.URL) -> str | None:
         own = self._wire.is_own(url, request.doing)

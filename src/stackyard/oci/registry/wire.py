@@ -11,8 +11,8 @@ from contextlib import contextmanager
 import httpx
 
 from stackyard.errors import InputError, OutsideError
+from stackyard.oci.registry import connection
 from stackyard.oci.registry.address import api_host, bare, is_loopback, netloc, origin
-from stackyard.oci.registry.connection import connect
 from stackyard.oci.registry.faults import PassingError, from_exception, is_not_tls, nonsense
 
 _ERROR_LIMIT = 64 << 10
@@ -31,7 +31,7 @@ class Wire:
         self.host = api_host(registry)
         self._insecure = insecure
         self._plain_allowed = insecure or is_loopback(bare(self.host))
-        self._client = connect(bare(self.host))
+        self._client = connection.connect(bare(self.host))
         self._base: httpx.URL | None = None
         self._base_lock = threading.Lock()
 
@@ -90,7 +90,13 @@ class Wire:
             PassingError, OutsideError: no answer came.
         """
         try:
-            asked = self._client.build_request(method, url, headers=dict(headers), content=content)
+            asked = self._client.build_request(
+                method,
+                url,
+                headers=dict(headers),
+                content=content,
+                timeout=connection.ASKING if content is None else connection.SENDING,
+            )
             response = self._client.send(asked, stream=True)
         except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:
             raise from_exception(error, doing, netloc(url)) from error
