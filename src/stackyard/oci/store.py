@@ -205,7 +205,8 @@ class Store:
         path = self._memo(kind, key)
         with disk(f"writing to {path.parent}"):
             path.parent.mkdir(parents=True, exist_ok=True)
-        self._replace(path, canonical(value))
+        # Not synced: a record that a power failure empties counts as forgotten.
+        self._replace(path, canonical(value), sync=False)
 
     def cache(self, kind: str) -> Cache:
         """The files of one kind that are kept by key."""
@@ -230,7 +231,7 @@ class Store:
     def _memo(self, kind: str, key: str) -> Path:
         return self.root / "memo" / checked_key(kind) / f"{checked_key(key)}.json"
 
-    def _replace(self, path: Path, data: bytes) -> None:
+    def _replace(self, path: Path, data: bytes, *, sync: bool = True) -> None:
         """Write a small file whole or not at all."""
         with disk(f"writing {path}"):
             beside = own_place(self._tmp) / f"file-{secrets.token_hex(8)}"
@@ -238,7 +239,8 @@ class Store:
                 with beside.open("xb") as file:
                     file.write(data)
                     file.flush()
-                    os.fdatasync(file.fileno())
+                    if sync:
+                        os.fdatasync(file.fileno())
                 beside.replace(path)
             finally:
                 with suppress(OSError):
