@@ -6,9 +6,8 @@ import hashlib
 import os
 import secrets
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
@@ -53,54 +52,84 @@ def fetch(
             the disk is full.
     """
     wanted = {wheel.sha256: (name, wheel) for name, wheel in wheels}
-    found = settings or read_settings()
-    with Web(found) as web, ThreadPoolExecutor(_THREADS) as pool:
-        work = _Work(web, directory, advance or (lambda _n: None), Addresses(found, url_cache))
-        jobs = [pool.submit(work.one, *pair) for pair in _largest_first(wanted.values())]
+    with (
+        Fetcher(directory, advance=advance, url_cache=url_cache, settings=settings) as fetcher,
+        ThreadPoolExecutor(_THREADS) as pool,
+    ):
+        jobs = {sha256: pool.submit(fetcher.get, *pair) for sha256, pair in _largest_first(wanted)}
         try:
-            for job in as_completed(jobs):
+            for job in as_completed(jobs.values()):
                 job.result()
         except BaseException:
-            work.stop.set()
+            fetcher.stop.set()
             pool.shutdown(cancel_futures=True)
             raise
-    return {sha256: work.place(wheel) for sha256, (_, wheel) in wanted.items()}
+        return {sha256: job.result() for sha256, job in jobs.items()}
 
 
-def _largest_first(pairs: Iterable[tuple[str, Wheel]]) -> list[tuple[str, Wheel]]:
-    return sorted(pairs, key=lambda pair: (-pair[1].size, pair[1].filename))
+def _largest_first(
+    wanted: Mapping[str, tuple[str, Wheel]],
+) -> list[tuple[str, tuple[str, Wheel]]]:
+    return sorted(wanted.items(), key=lambda item: (-item[1][1].size, item[1][1].filename))
 
 
 class _Stopped(Exception):  # noqa: N818 - another file failed; this one just ends
     pass
 
 
-@dataclass
-class _Work:
-    web: Web
-    directory: Path
-    advance: Callable[[int], None]
-    addresses: Addresses
+class Fetcher:
+    """Brings wheels here one by one; a context manager, safe for threads.
 
-    def __post_init__(self) -> None:
+    Args:
+        directory, advance, url_cache, settings: as for `fetch`.
+
+    Attributes:
+        stop: set it to make what is under way in other threads end soon.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        advance: Callable[[int], None] | None = None,
+        url_cache: Path | None = None,
+        settings: IndexSettings | None = None,
+    ) -> None:
+        found = settings or read_settings()
         self.stop = threading.Event()
+        self._web = Web(found)
+        self._directory = directory
+        self._advance = advance or (lambda _n: None)
+        self._addresses = Addresses(found, url_cache)
 
-    def place(self, wheel: Wheel) -> Path:
-        return self.directory / wheel.sha256 / wheel.filename
+    def __enter__(self) -> Fetcher:
+        self._web.__enter__()
+        return self
 
-    def one(self, name: str, wheel: Wheel) -> None:
-        path = self.place(wheel)
+    def __exit__(self, *error: object) -> None:
+        if error[0] is not None:
+            self.stop.set()
+        self._web.__exit__(*error)
+
+    def get(self, name: str, wheel: Wheel) -> Path:
+        """The wheel of package *name*, fetched unless it is here whole.
+
+        Raises:
+            OutsideError: as for `fetch`.
+        """
+        path = self._directory / wheel.sha256 / wheel.filename
         try:
             if _intact(path, wheel):
-                self.advance(wheel.size)
-                return
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._from_anywhere(name, wheel, path)
+                self._advance(wheel.size)
+            else:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                self._from_anywhere(name, wheel, path)
         except OSError as error:
             raise OutsideError(
                 f"storing {wheel.filename}: {error.strerror or error}",
                 hint="see that there is room and that the folder can be written",
             ) from error
+        return path
 
     def _from_anywhere(self, name: str, wheel: Wheel, path: Path) -> None:
         wrong: list[str] = []
@@ -127,14 +156,14 @@ class _Work:
         )
 
     def _sources(self) -> tuple[str, ...]:
-        return (*self.web.settings.indexes, *self.web.settings.find_links)
+        return (*self._web.settings.indexes, *self._web.settings.find_links)
 
     def _candidates(self, name: str, wheel: Wheel) -> Iterator[str]:
         """Addresses to try: the remembered one, then those with the right hash first."""
-        known = self.addresses.get(wheel.sha256)
+        known = self._addresses.get(wheel.sha256)
         if known:
             yield known
-        same = [o for o in offers(self.web, name) if o.filename == wheel.filename]
+        same = offers(self._web, name, wheel.filename)
         rank = {wheel.sha256: 0, None: 1}
         for offer in sorted(same, key=lambda o: rank.get(o.sha256, 2)):
             if offer.address != known:
@@ -146,7 +175,7 @@ class _Work:
         source = local(address)
         try:
             if source is None:
-                digest = self.web.read(
+                digest = self._web.read(
                     address,
                     lambda response: self._save(_body(response), beside, wheel),
                     headers={"Accept-Encoding": "identity"},
@@ -173,16 +202,16 @@ class _Work:
                     digest.update(piece)
                     file.write(piece)
                     size += len(piece)
-                    self.advance(len(piece))
+                    self._advance(len(piece))
                     told += len(piece)
                     if size > wheel.size:
                         break
             good = digest.hexdigest() == wheel.sha256
         except BaseException:
-            self.advance(-told)
+            self._advance(-told)
             raise
         if not good:
-            self.advance(-told)
+            self._advance(-told)
         return digest.hexdigest() if size <= wheel.size else f"(over {wheel.size} bytes)"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import posixpath
 import stat
@@ -65,17 +66,48 @@ def pack_files(
             folder nor link; or two targets contradict each other.
         OutsideError: a file cannot be read or changes meanwhile; the disk is full.
     """
+    found = _survey(root, entries, folders or {})
+    return layer_of(store, ((s.entry, _content(s)) for _, s in sorted(found.items())))
+
+
+def fingerprints(
+    root: Path, entries: Sequence[FileEntry], folders: Mapping[str, Folder] | None = None
+) -> dict[str, str]:
+    """What decides the layer that `pack_files` makes of the same, without making it.
+
+    Returns:
+        For each absolute path in the image the sha256 (hex) over its kind, mode,
+        owner and content.
+
+    Raises:
+        InputError, OutsideError: as `pack_files`.
+    """
+    found = _survey(root, entries, folders or {})
+    return {f"/{path}": _fingerprint(source) for path, source in sorted(found.items())}
+
+
+def _fingerprint(source: _Source) -> str:
+    whole = hashlib.sha256(repr(source.entry).encode())
+    for piece in _read(source.path, source.entry.size) if source.path else ():
+        whole.update(piece)
+    return whole.hexdigest()
+
+
+def _survey(
+    root: Path, entries: Sequence[FileEntry], folders: Mapping[str, Folder]
+) -> dict[str, _Source]:
+    """Everything that the layer will have, by path in the image."""
+    found: dict[str, _Source] = {}
     with disk(f"reading the files of {root}"):
         base = root.resolve()
-        found: dict[str, _Source] = {}
         for entry in entries:
             found.update((source.entry.name, source) for source in _sources(base, entry))
     for path in directories_of(found):
         if path in found and found[path].entry.kind is not Kind.DIRECTORY:
             raise InputError(f"packing files: /{path} is a file and a directory", hint=_HINT)
     for path in sorted(directories_of(found) - PLAIN - found.keys()):
-        found[path] = _Source(_parent(path, folders or {}))
-    return layer_of(store, ((s.entry, _content(s)) for _, s in sorted(found.items())))
+        found[path] = _Source(_parent(path, folders))
+    return found
 
 
 def _parent(path: str, folders: Mapping[str, Folder]) -> TarEntry:
