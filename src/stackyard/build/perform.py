@@ -1,0 +1,117 @@
+"""Doing a plan, in parallel, each result remembered the moment it is there.
+
+Downloads, bases and assembly wait for others and so run in threads; packing is
+work and runs in processes. A build that is killed loses only what was under way.
+"""
+
+from __future__ import annotations
+
+import queue
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from stackyard.build import work
+from stackyard.build.bases import make_base
+from stackyard.build.events import Advanced, Event, Listener, Said
+from stackyard.build.plan import Plan
+from stackyard.build.results import Made
+from stackyard.build.scheduler import Outcome, run
+from stackyard.build.steps import BaseStep
+from stackyard.build.tasks import TaskGraph
+from stackyard.build.watch import FETCH, OnMade, StepWatcher
+from stackyard.errors import StackyardError
+from stackyard.lock.fetch import Fetcher
+from stackyard.oci.store import Store
+from stackyard.stack.values import Stack, Target
+
+_THREADS = 10
+"""Downloads at once: enough to hide an index's latency, few enough to be welcome."""
+
+
+@dataclass(frozen=True)
+class Built:
+    """How a build ended.
+
+    Attributes:
+        images: each target that is whole.
+        errors: what failed, by step.
+        incomplete: each target that is not whole, and the step that is to blame.
+    """
+
+    images: Mapping[Target, Made]
+    errors: Mapping[str, StackyardError]
+    incomplete: Mapping[Target, str]
+
+
+def perform(
+    plan: Plan,
+    stack: Stack,
+    store: Store,
+    *,
+    jobs: int,
+    listener: Listener,
+    on_made: OnMade | None = None,
+) -> Built:
+    """Build what a plan says must be built.
+
+    Args:
+        plan: the plan.
+        stack: the stack it was made from.
+        store: where everything goes.
+        jobs: how many processes pack at once.
+        listener: told what happens.
+        on_made: told of each result, also of those that are reused, at once.
+
+    Returns:
+        What is whole and what failed; a failure stops only what stands on it.
+    """
+    if on_made:
+        for decision in plan.decisions.values():
+            if decision.made:
+                on_made(decision.step, decision.made)
+    if not plan.to_build:
+        return _built(plan, {}, Outcome())
+    said: queue.SimpleQueue[Event] = queue.SimpleQueue()
+
+    def fetched(count: int) -> None:
+        said.put(Advanced(step=FETCH, name="wheels", done=count))
+
+    def bring(step: BaseStep) -> Made:
+        def report(line: str) -> None:
+            said.put(Said(step=step.kind, name=step.name, scope=step.scope, line=line))
+
+        return work.base_result(store, make_base(step, store, stack.root, report))
+
+    with Fetcher(work.wheels(store), advance=fetched, url_cache=work.url_cache(store)) as fetcher:
+        graph = TaskGraph(plan, store, stack.root, fetcher.get, bring)
+        downloads = sum(wheel.size for wheel in graph.downloads.values())
+        watcher = StepWatcher(plan, store, listener, said, graph.owners, downloads, on_made)
+        with work.processes(jobs) as processes, ThreadPoolExecutor(_THREADS) as threads:
+            outcome = run(
+                graph.tasks,
+                lanes={"process": (processes, jobs), "thread": (threads, _THREADS)},
+                watcher=watcher,
+            )
+    return _built(plan, graph.owners, outcome)
+
+
+def _built(plan: Plan, owners: Mapping[str, str], outcome: Outcome) -> Built:
+    def name(task: str) -> str:
+        step = plan.decisions[owners.get(task, task)].step
+        return f"{step.kind} {step.name} ({step.scope})"
+
+    images: dict[Target, Made] = {}
+    incomplete: dict[Target, str] = {}
+    for target, key in plan.images.items():
+        made = plan.decisions[key].made or outcome.results.get(key)
+        if isinstance(made, Made):
+            images[target] = made
+        else:
+            incomplete[target] = name(outcome.skipped.get(key, key))
+    errors: dict[str, StackyardError] = {}
+    for task, error in outcome.errors.items():
+        if not isinstance(error, StackyardError):
+            raise error
+        errors[name(task)] = error
+    return Built(images, errors, incomplete)

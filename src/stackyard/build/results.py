@@ -1,0 +1,99 @@
+"""What steps made, remembered in the store by key.
+
+Also remembered, by a step's identity, is what it was made from the last time:
+that is where the reasons of a plan come from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from stackyard.build.keys import key_of
+from stackyard.build.steps import Step
+from stackyard.oci.descriptor import Descriptor
+from stackyard.oci.layer import Layer
+from stackyard.oci.store import Store
+
+
+@dataclass(frozen=True)
+class Made:
+    """What a step made: layers from the bottom, or an image's manifest.
+
+    Attributes:
+        layers: of a base all of its layers, of an image none.
+        manifest: of a base or an image.
+        blobs: digests of everything that must be in the store for this to count,
+            with their sizes in bytes.
+    """
+
+    layers: tuple[Layer, ...] = ()
+    manifest: Descriptor | None = None
+    blobs: Mapping[str, int] | None = None
+
+    @property
+    def size(self) -> int:
+        """Bytes, compressed."""
+        if self.blobs is not None:
+            return sum(self.blobs.values())
+        return sum(layer.descriptor.size for layer in self.layers)
+
+
+def recall(store: Store, step: Step, *, whole: Callable[[str], bool]) -> Made | None:
+    """What the step made before, if all of it is still in the store.
+
+    Args:
+        store: where results are remembered.
+        step: the step asked about.
+        whole: whether a blob of this digest is there; given so that a caller
+            with many steps can ask about each blob once.
+    """
+    record = store.recall("step", step.key)
+    if record is None:
+        return None
+    try:
+        made = Made(
+            layers=tuple(Layer.from_json(layer) for layer in record["layers"]),
+            manifest=Descriptor.from_json(record["manifest"]) if record["manifest"] else None,
+            blobs={str(k): int(v) for k, v in record["blobs"].items()}
+            if record["blobs"] is not None
+            else None,
+        )
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return None
+    digests = [*(layer.descriptor.digest for layer in made.layers), *(made.blobs or ())]
+    digests += [made.manifest.digest] if made.manifest else []
+    return made if all(map(whole, digests)) else None
+
+
+def remember(store: Store, step: Step, made: Made, *, project: str) -> None:
+    """Keep what a step made, and what from.
+
+    Args:
+        store: where results are remembered.
+        step: the step that was done.
+        made: its result.
+        project: tells one stack file's steps from another's.
+    """
+    store.remember(
+        "step",
+        step.key,
+        {
+            "name": step.name,
+            "kind": step.kind,
+            "layers": [layer.to_json() for layer in made.layers],
+            "manifest": made.manifest.to_json() if made.manifest else None,
+            "blobs": dict(made.blobs) if made.blobs is not None else None,
+        },
+    )
+    store.remember("last", _last(step, project), {"facts": dict(step.facts), "key": step.key})
+
+
+def last_facts(store: Store, step: Step, *, project: str) -> Mapping[str, str] | None:
+    """What the step of this name was made from the last time; None if never made."""
+    record = store.recall("last", _last(step, project))
+    return record["facts"] if record and isinstance(record.get("facts"), dict) else None
+
+
+def _last(step: Step, project: str) -> str:
+    return key_of("last", project=project, identity=step.identity)

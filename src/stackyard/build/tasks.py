@@ -1,0 +1,149 @@
+"""A plan as a graph of tasks for the scheduler.
+
+A group is several: each of its wheels is fetched and packed into a segment on its
+own, so that all processes have work, and the group's blob is put together last.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from stackyard.build import work
+from stackyard.build.assembly import assemble_image
+from stackyard.build.interpreters import compiler_for
+from stackyard.build.plan import Plan
+from stackyard.build.results import Made
+from stackyard.build.scheduler import Task
+from stackyard.build.steps import AccountsStep, BaseStep, FilesStep, GroupStep, ImageStep, Step
+from stackyard.build.wheels import wheel_task
+from stackyard.lock.model import LockedPackage, Wheel
+from stackyard.oci.store import Store
+from stackyard.pack.segment import Segment, cached_segment
+from stackyard.pack.task import WheelTask, segment_key
+
+Fetch = Callable[[str, Wheel], Path]
+"""Brings the wheel of a package here, checked."""
+
+MakeBase = Callable[[BaseStep], Made]
+
+_FIRST = 1 << 40
+"""The cost of what nothing else should wait for."""
+
+
+@dataclass
+class TaskGraph:
+    """The tasks of everything that a plan builds.
+
+    Attributes:
+        tasks: in no particular order.
+        owners: for a task that is a part of a step, the step's key.
+        downloads: the wheels to be fetched, by sha256.
+    """
+
+    plan: Plan
+    store: Store
+    root: Path
+    fetch: Fetch
+    make_base: MakeBase
+    tasks: list[Task] = field(default_factory=list)
+    owners: dict[str, str] = field(default_factory=dict)
+    downloads: dict[str, Wheel] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for decision in self.plan.to_build:
+            if isinstance(decision.step, GroupStep):
+                self._add_group(decision.step)
+            else:
+                self.tasks.append(self._single(decision.step))
+
+    def _made(self, key: str, results: Mapping[str, Any]) -> Made:
+        made = self.plan.decisions[key].made or results[key]
+        if not isinstance(made, Made):
+            raise TypeError(f"step {key} made {made!r}")
+        return made
+
+    def _needs(self, step: Step) -> tuple[str, ...]:
+        return tuple(k for k in step.needs if self.plan.decisions[k].made is None)
+
+    def _single(self, step: Step) -> Task:
+        match step:
+            case BaseStep():
+                return Task(step.key, "thread", self.make_base, lambda _: (step,), cost=_FIRST)
+            case AccountsStep():
+                return self._accounts(step)
+            case FilesStep():
+                arguments = (self.store, self.root, step.entries, step.folders)
+                return Task(step.key, "process", work.make_files, lambda _: arguments)
+            case ImageStep():
+                return Task(
+                    step.key,
+                    "thread",
+                    assemble_image,
+                    lambda results: (self.store, step, self._parts(step, results)),
+                    self._needs(step),
+                )
+            case _:
+                raise TypeError(f"no way to make {step.kind}")
+
+    def _accounts(self, step: AccountsStep) -> Task:
+        (base,) = step.needs
+        return Task(
+            step.key,
+            "process",
+            work.make_accounts,
+            lambda results: (self.store, self._made(base, results).manifest, step.users),
+            self._needs(step),
+        )
+
+    def _parts(self, step: ImageStep, results: Mapping[str, Any]) -> list[tuple[Step, Made]]:
+        return [(self.plan.decisions[k].step, self._made(k, results)) for k in step.needs]
+
+    def _add_group(self, step: GroupStep) -> None:
+        ids = tuple(self._add_segment(step, package) for package in step.packages)
+        self.tasks.append(
+            Task(
+                step.key,
+                "process",
+                work.make_group,
+                lambda results: (self.store, [results[id_] for id_ in ids]),
+                ids,
+                cost=step.size,
+            )
+        )
+
+    def _add_segment(self, step: GroupStep, package: LockedPackage) -> str:
+        task = wheel_task(package, step.platform, step.python, step.compiled_by)
+        key = segment_key(task)
+        id_ = f"segment:{key}"
+        if id_ not in self.owners:
+            self.owners[id_] = step.key
+            self.tasks += self._segment(step, package, task, id_, key)
+        return id_
+
+    def _segment(
+        self, step: GroupStep, package: LockedPackage, task: WheelTask, id_: str, key: str
+    ) -> Iterator[Task]:
+        wheel = package.wheels[step.platform]
+        if found := cached_segment(work.segments(self.store), key):
+            yield Task(id_, "thread", _known, lambda _: (found,), cost=wheel.size)
+            return
+        fetch = f"wheel:{wheel.sha256}"
+        if wheel.sha256 not in self.downloads:
+            self.downloads[wheel.sha256] = wheel
+            self.owners[fetch] = step.key
+            yield Task(
+                fetch, "thread", self.fetch, lambda _: (package.name, wheel), cost=wheel.size
+            )
+
+        def arguments(results: Mapping[str, Any]) -> tuple[Any, ...]:
+            compiler = compiler_for(step.python.minor) if step.compiled_by else None
+            return self.store, task, results[fetch], compiler
+
+        yield Task(id_, "process", work.make_segment, arguments, (fetch,), cost=wheel.size)
+
+
+def _known(segment: Segment) -> Segment:
+    return segment

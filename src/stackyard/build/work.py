@@ -1,0 +1,110 @@
+"""What worker processes do. Everything here is called by name in another process."""
+
+from __future__ import annotations
+
+import ctypes
+import multiprocessing
+import signal
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+from stackyard.build.results import Made
+from stackyard.inventory.filesystem import FileSystem, read_files
+from stackyard.oci.cache import Cache
+from stackyard.oci.descriptor import Descriptor
+from stackyard.oci.image import read_image
+from stackyard.oci.store import Store
+from stackyard.pack.accounts import pack_accounts
+from stackyard.pack.compiler import Compiler
+from stackyard.pack.files import Folder, pack_files
+from stackyard.pack.group import pack_group
+from stackyard.pack.segment import Segment, pack_segment
+from stackyard.pack.task import WheelTask
+from stackyard.pack.userdb import UserDb
+from stackyard.stack.values import FileEntry, User
+from stackyard.system.base import PreparedBase
+
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
+
+
+@contextmanager
+def processes(jobs: int) -> Iterator[ProcessPoolExecutor]:
+    """A pool of worker processes that ends with the block, however it ends.
+
+    The fork server is started from a clean process: a fork of ours, which has
+    threads, could inherit a lock that nobody will release.
+    """
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([__name__])
+    pool = ProcessPoolExecutor(jobs, mp_context=context, initializer=_begin_worker)
+    try:
+        yield pool
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _begin_worker() -> None:
+    # Ctrl-C reaches the whole process group; the driving process decides what stops.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # A kill -9 of the driving process ends the fork server, which must take us along.
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def make_segment(store: Store, task: WheelTask, wheel: Path, compiler: Compiler | None) -> Segment:
+    """Pack one wheel."""
+    return pack_segment(task, wheel, segments(store), compiler)
+
+
+def make_group(store: Store, segments: Sequence[Segment]) -> Made:
+    """Put the segments of a group together."""
+    return Made(layers=(pack_group(store, segments),))
+
+
+def make_files(
+    store: Store, root: Path, entries: Sequence[FileEntry], folders: Mapping[str, Folder]
+) -> Made:
+    """Pack a layer's own files."""
+    return Made(layers=(pack_files(store, root, entries, folders),))
+
+
+def make_accounts(store: Store, base: Descriptor, users: Sequence[User]) -> Made:
+    """Make accounts on a base."""
+    files = read_files(store, read_image(store, base).layers)
+    accounts = UserDb(
+        passwd=_content(files, "etc/passwd") or b"",
+        group=_content(files, "etc/group") or b"",
+        shadow=_content(files, "etc/shadow"),
+    )
+    skel = {
+        path.removeprefix("etc/skel/"): files.read(path)
+        for path in sorted(files.nodes)
+        if path.startswith("etc/skel/") and files.is_file(path)
+    }
+    return Made(layers=(pack_accounts(store, accounts, users, skel),))
+
+
+def _content(files: FileSystem, path: str) -> bytes | None:
+    return files.read(path) if files.is_file(path) else None
+
+
+def base_result(store: Store, base: PreparedBase) -> Made:
+    """A base as a step's result."""
+    image = read_image(store, base.manifest)
+    return Made(layers=image.layers, manifest=base.manifest)
+
+
+def segments(store: Store) -> Cache:
+    """Where packed wheels are kept."""
+    return store.cache("segments")
+
+
+def wheels(store: Store) -> Path:
+    """Where wheels are kept as they were fetched."""
+    return store.root / "cache" / "wheels"
+
+
+def url_cache(store: Store) -> Path:
+    """Where the addresses of locked wheels are kept, which never are in a lock."""
+    return store.root / "cache" / "addresses"

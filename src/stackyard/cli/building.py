@@ -1,0 +1,88 @@
+"""Building for the verbs that need images: progress, then what came of it."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Mapping
+
+import click
+
+from stackyard.build.perform import Built, perform
+from stackyard.build.plan import Plan
+from stackyard.build.project import Project
+from stackyard.build.results import Made
+from stackyard.build.watch import OnMade
+from stackyard.cli.display import display
+from stackyard.cli.tables import size, table
+from stackyard.errors import OutsideError, StackyardError
+from stackyard.oci.store import Store
+from stackyard.stack.values import Target
+
+
+def build_plan(
+    plan: Plan,
+    project: Project,
+    store: Store,
+    *,
+    jobs: int,
+    as_json: bool,
+    on_made: OnMade | None = None,
+) -> Built:
+    """Do a plan, showing progress."""
+    began = time.monotonic()
+    with display(as_json=as_json) as show:
+        built = perform(plan, project.stack, store, jobs=jobs, listener=show, on_made=on_made)
+    if not as_json:
+        work = len(plan.to_build)
+        click.echo(
+            f"{work} steps built in {time.monotonic() - began:.1f} s"
+            if work
+            else "nothing to do: everything is in the store",
+            err=True,
+        )
+    return built
+
+
+def show_images(images: Mapping[Target, Made]) -> None:
+    """A table of images with their sizes, and what they share."""
+    uses = Counter(digest for made in images.values() for digest in made.blobs or ())
+    sizes = {d: n for made in images.values() for d, n in (made.blobs or {}).items()}
+    rows = [
+        (
+            str(target),
+            target.platform,
+            str(len(made.blobs or ()) - 1),
+            size(made.size),
+            size(sum(n for d, n in (made.blobs or {}).items() if uses[d] > 1)),
+            size(sum(n for d, n in (made.blobs or {}).items() if uses[d] == 1)),
+        )
+        for target, made in images.items()
+    ]
+    header = ("image", "platform", "layers", "size", "shared", "only here")
+    click.echo(table(header, rows, right=frozenset({2, 3, 4, 5})))
+    each = sum(made.size for made in images.values())
+    if len(images) > 1:
+        click.echo(
+            f"stored once: {size(sum(sizes.values()))}; each for itself would be {size(each)}"
+        )
+
+
+def finish(built: Built) -> None:
+    """End a verb as its build ended.
+
+    Raises:
+        StackyardError: of the worst kind among the failures, naming each.
+    """
+    if not built.errors:
+        return
+    lines = [f"{name}: {error}" for name, error in built.errors.items()]
+    incomplete = ", ".join(str(target) for target in built.incomplete)
+    worst = max(built.errors.values(), key=lambda error: error.exit_code)
+    kind: type[StackyardError] = type(worst) if len(lines) == 1 else OutsideError
+    if all(isinstance(error, type(worst)) for error in built.errors.values()):
+        kind = type(worst)
+    raise kind(
+        "\n".join([*lines, f"not built: {incomplete}" if incomplete else ""]).strip(),
+        hint="what did not depend on it was built; run the command again when it is mended",
+    )

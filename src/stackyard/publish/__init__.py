@@ -1,0 +1,4 @@
+"""Names, tags and editions of images, and pushing them.
+
+Knows nothing of profiles.
+"""
