@@ -180,7 +180,8 @@ class _Reader:
         levels = 1
         node: Node
         if isinstance(event, yaml.ScalarEvent):
-            value = _resolve(event.value) if event.style is None else event.value
+            # A plain scalar has the style '' from libyaml, None from Python's parser.
+            value = event.value if event.style else _resolve(event.value)
             node = ScalarNode(self._where(event), event.value, value)
         elif isinstance(event, yaml.SequenceStartEvent):
             node, levels = self._sequence(event, depth)
@@ -211,7 +212,7 @@ class _Reader:
             if key in mapping.entries:
                 message = f"the key {key!r} is here twice; first in line {mapping.keys[key].line}"
                 self._fail(event, message, "keep one of them")
-            if key == "<<" and event.style is None:
+            if key == "<<" and not event.style:
                 self._fail(event, "merge keys ('<<') are not supported", "use 'on:' or 'vars:'")
             value, below = self._node(next(self._events), depth + 1)
             mapping.entries[key], mapping.keys[key] = value, where

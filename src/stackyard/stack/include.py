@@ -84,7 +84,10 @@ class _Gatherer:
 
     def add_stack(self, name: str, top: MappingNode) -> None:
         self._seen[name] = top.where
-        check(StackSource[Any, Any], top, "", self._problems)
+        # What may hold templates is checked when it is rendered.
+        entries = {k: v for k, v in top.entries.items() if k not in StackSource.own}
+        rest = MappingNode(top.where, entries, top.keys)
+        check(StackSource[Any, Any], rest, "", self._problems)
         self._sections(top, PurePosixPath())
         self._includes(top, PurePosixPath(), (name,))
 
@@ -133,6 +136,8 @@ class _Gatherer:
             yield inside(root, PurePosixPath(), relative)
             return
         inside(root, PurePosixPath(), relative[: wild.start()].rpartition("/")[0] or ".")
+        if relative.count("**") > 1:
+            raise PathError(f"{pattern!r} has more than one '**'")
         try:
             found = sorted(path.relative_to(root).as_posix() for path in root.glob(relative))
         except (OSError, ValueError, NotImplementedError) as error:

@@ -48,6 +48,7 @@ _RESERVED = frozenset(
         "not",
         "or",
         "range",
+        "self",
         "true",
         "True",
         "variant",

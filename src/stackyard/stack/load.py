@@ -13,7 +13,7 @@ from stackyard.stack.image import check_profiles
 from stackyard.stack.include import Gathered, gather
 from stackyard.stack.problems import Problems
 from stackyard.stack.render import Renderer, scalars
-from stackyard.stack.source import Fragment, StackSource
+from stackyard.stack.source import StackSource
 from stackyard.stack.suggest import did_you_mean
 from stackyard.stack.template import Templates
 from stackyard.stack.values import Stack, Variant
@@ -34,9 +34,10 @@ def load(path: Path) -> Stack:
     gathered = gather(path, problems)
     if not gathered.whole:
         problems.check()
-    for section in ("layers", "images"):
-        if not getattr(gathered, section):
-            problems.add(gathered.top.where, f"there are no {section}", f"add '{section}:'")
+    if not problems:
+        for section in ("layers", "images"):
+            if not getattr(gathered, section):
+                problems.add(gathered.top.where, f"there are no {section}", f"add '{section}:'")
     common = variables(gathered.vars, {}, templates, Problems())
     values, pythons = _variables(gathered, templates, problems)
     top = _top(gathered, templates, common, problems)
@@ -88,8 +89,8 @@ def _top(
     gathered: Gathered, templates: Templates, common: Mapping[str, Any], problems: Problems
 ) -> StackSource[Any, Any] | None:
     """What belongs to no layer and no image, rendered with the common variables."""
-    own = StackSource.model_fields.keys() - Fragment.model_fields.keys()
-    entries = {key: node for key, node in gathered.top.entries.items() if key in own}
+    top = gathered.top.entries.items()
+    entries = {key: node for key, node in top if key in StackSource.own}
     node = MappingNode(gathered.top.where, entries, gathered.top.keys)
     rendered = Renderer(templates, common, problems).render(node, "")
     return None if rendered is None else check(StackSource[Any, Any], rendered, "", problems)

@@ -53,6 +53,8 @@ def normalised(folder: PurePosixPath, written: str) -> str:
     Raises:
         PathError: it is absolute, or climbs out of the root.
     """
+    if "\0" in written:
+        raise PathError("a path cannot hold a zero byte")
     if written.startswith(("/", "~")):
         raise PathError(f"{written!r} is not relative", "give a path relative to this file")
     relative = posixpath.normpath(folder / written)

@@ -12,41 +12,34 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 from pydantic_core import PydanticCustomError
 
 from stackyard.stack.document import ScalarNode
+from stackyard.stack.fields import (
+    Account,
+    Budget,
+    Command,
+    Duration,
+    Labels,
+    Mode,
+    OneOrMany,
+    Owner,
+    Platforms,
+    Registry,
+    Retries,
+    Slug,
+    Suite,
+    Test,
+)
 from stackyard.stack.leaf import (
-    TEMPLATE_SCHEMA,
     WHEN_SCHEMA,
     Boolean,
     Conditional,
     EnvironmentName,
     Free,
-    LabelName,
     Name,
     Text,
     Uid,
     VariableName,
     Words,
-    matching,
-    one_or_many,
-    scalar,
-    shell_form,
-    whole,
-    whole_schema,
 )
-from stackyard.stack.notation import MODE, OWNER, read_duration, read_mode, read_owner
-
-PLATFORMS = ("linux/amd64", "linux/arm64")
-SUITES = ("bullseye", "bookworm", "trixie")
-REGISTRY = r"[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[a-z0-9]+((\.|_{1,2}|-+)[a-z0-9]+)*)*"
-_SLUG = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
-_ACCOUNT = r"[a-z_][a-z0-9_-]{0,31}"
-
-
-def _worded(pattern: str) -> dict[str, Any]:
-    return {"anyOf": [{"type": "string", "pattern": f"^({pattern})$"}, TEMPLATE_SCHEMA]}
-
-
-def _one_of(words: tuple[str, ...]) -> dict[str, Any]:
-    return {"anyOf": [{"enum": list(words)}, TEMPLATE_SCHEMA]}
 
 
 def _with_when(schema: dict[str, Any]) -> None:
@@ -57,64 +50,6 @@ def _or_reference(schema: dict[str, Any]) -> None:
     written = {"minProperties": 1, "maxProperties": 1, **schema}
     schema.clear()
     schema["anyOf"] = [{"type": "string", "description": "An image reference."}, written]
-
-
-def _chosen(expected: str, words: tuple[str, ...]) -> Any:
-    return scalar(expected, matching("|".join(words)), _one_of(words))
-
-
-Many = Annotated[list[Words], Conditional()]
-OneOrMany = Annotated[list[Words], Conditional(single=True), BeforeValidator(one_or_many)]
-Command = Annotated[list[Text], Conditional(single=True), shell_form("/bin/sh", "-c")]
-Labels = dict[LabelName, Text]
-Duration = Annotated[
-    float,
-    *scalar(
-        "a duration of at most a day, such as 30s or 1m30s",
-        read_duration,
-        {"type": ["string", "number"]},
-    ),
-]
-Retries = Annotated[
-    int, *scalar("a whole number from 0 to 1000", whole(0, 1000), whole_schema(0, 1000))
-]
-Account = Annotated[
-    str,
-    *scalar(
-        "an account's name: a-z, 0-9, _ and -, at most 32 characters",
-        matching(_ACCOUNT),
-        _worded(_ACCOUNT),
-    ),
-]
-Mode = Annotated[
-    int,
-    *scalar(
-        'permissions in octal digits, such as "0644"',
-        read_mode,
-        {"anyOf": [_worded(MODE), {"type": "integer"}]},
-    ),
-]
-Owner = Annotated[
-    tuple[int, int],
-    *scalar('numeric ids as "uid:gid", such as "1000:100"', read_owner, _worded(OWNER)),
-]
-Suite = Annotated[str, *_chosen(f"one of {', '.join(SUITES)}", SUITES)]
-Platform = Annotated[str, *_chosen(" or ".join(PLATFORMS), PLATFORMS)]
-Slug = Annotated[
-    str,
-    *scalar("lower-case letters, digits and -, at most 63", matching(_SLUG), _worded(_SLUG)),
-]
-Registry = Annotated[
-    str,
-    *scalar(
-        "a registry and a path without https://, such as ghcr.io/acme/hub",
-        matching(REGISTRY),
-        _worded(REGISTRY),
-    ),
-]
-Budget = Annotated[
-    int, *scalar("a whole number from 5 to 120", whole(5, 120), whole_schema(5, 120))
-]
 
 
 class Source(BaseModel):
@@ -170,7 +105,7 @@ class UserSource(Source):
 class HealthcheckSource(Source):
     """How the engine finds out that a container is well."""
 
-    test: Annotated[list[Text], Conditional(single=True), shell_form("CMD-SHELL")]
+    test: Test
     """A command as a list, or one text that runs in a shell. `[NONE]` turns the base's off."""
     interval: Duration | None = None
     """Between two checks."""
@@ -200,15 +135,15 @@ class FilesSource(Source):
 class LayerSource(Source):
     """A named, reusable set of requirements and steps."""
 
-    on: OneOrMany = []
+    on: OneOrMany = Field(default_factory=list)
     """The layers it stands on."""
     base: FromSource | None = Field(default=None, alias="from")
     """The root file system, for a bottom layer."""
-    apt: OneOrMany = []
+    apt: OneOrMany = Field(default_factory=list)
     """Debian packages."""
-    pip: OneOrMany = []
+    pip: OneOrMany = Field(default_factory=list)
     """Python requirements; one text is the path of a requirements file."""
-    env: dict[EnvironmentName, Text] = {}
+    env: dict[EnvironmentName, Text] = Field(default_factory=dict)
     """Environment variables."""
     user: UserSource | None = None
     workdir: Words | None = None
@@ -217,22 +152,22 @@ class LayerSource(Source):
     """Entry point as a list; one text runs in `/bin/sh -c`."""
     cmd: Command | None = None
     """Default command as a list; one text runs in `/bin/sh -c`."""
-    labels: Labels = {}
+    labels: Labels = Field(default_factory=dict)
     """Labels of the image's config."""
     healthcheck: HealthcheckSource | None = None
-    files: Annotated[list[FilesSource], Conditional()] = []
+    files: Annotated[list[FilesSource], Conditional()] = Field(default_factory=list)
     """Files of the project that go into the image."""
-    run: OneOrMany = []
+    run: OneOrMany = Field(default_factory=list)
     """Shell commands before the packages; they need a container engine."""
     containerfile: Words | None = None
     """Path of a Containerfile part; it needs a container engine."""
-    finish: OneOrMany = []
+    finish: OneOrMany = Field(default_factory=list)
     """Shell commands after the packages; they need a container engine."""
-    test: OneOrMany = []
+    test: OneOrMany = Field(default_factory=list)
     """Shell commands that must succeed in the finished image."""
-    cache: OneOrMany = []
+    cache: OneOrMany = Field(default_factory=list)
     """Directories that `run` and `finish` keep between builds."""
-    secrets: OneOrMany = []
+    secrets: OneOrMany = Field(default_factory=list)
     """Names of secrets that `run` and `finish` may read."""
 
 
@@ -245,7 +180,7 @@ class ProfileSource(Source):
     """Whether the spawn page preselects it; at most one image."""
     slug: Slug | None = None
     """Stable key; made from the image's name unless given."""
-    kubespawner_override: dict[str, Free] = {}
+    kubespawner_override: dict[str, Free] = Field(default_factory=dict)
     """Settings of KubeSpawner for this profile."""
 
 
@@ -257,7 +192,7 @@ class ImageSource(Source):
     variants: OneOrMany | None = None
     """The variants it is built for, the default first; all unless given."""
     profile: ProfileSource | None = None
-    labels: Labels = {}
+    labels: Labels = Field(default_factory=dict)
     """Labels of the image's config, over those of its layers."""
 
 
@@ -275,24 +210,26 @@ class Fragment(Source, Generic[LayerT, ImageT]):
 
     sections: ClassVar[tuple[str, ...]] = ("vars", "variants", "layers", "images")
 
-    include: OneOrMany = []
+    include: OneOrMany = Field(default_factory=list)
     """Files to include, as globs relative to this file."""
-    vars: Annotated[Variables, BeforeValidator(_empty)] = {}
+    vars: Annotated[Variables, BeforeValidator(_empty)] = Field(default_factory=dict)
     """Variables that templates see."""
-    variants: dict[Name, Annotated[Variables, BeforeValidator(_empty)]] = {}
+    variants: dict[Name, Annotated[Variables, BeforeValidator(_empty)]] = Field(
+        default_factory=dict
+    )
     """Named sets of variable values; an image is built once for each of its variants."""
-    layers: Annotated[dict[Name, LayerT], BeforeValidator(_empty)] = {}
-    images: Annotated[dict[Name, ImageT], BeforeValidator(_empty)] = {}
+    layers: Annotated[dict[Name, LayerT], BeforeValidator(_empty)] = Field(default_factory=dict)
+    images: Annotated[dict[Name, ImageT], BeforeValidator(_empty)] = Field(default_factory=dict)
 
 
 class StackSource(Fragment[LayerT, ImageT], Generic[LayerT, ImageT]):
     """The stack file of Stackyard: the user images of a JupyterHub, in layers."""
 
+    own: ClassVar[frozenset[str]] = frozenset({"registry", "platforms", "layer_budget", "bytecode"})
+
     registry: Registry | None = None
     """Prefix of all image names, such as ghcr.io/acme/hub."""
-    platforms: Annotated[list[Platform], Conditional(single=True), BeforeValidator(one_or_many)] = [
-        "linux/amd64"
-    ]
+    platforms: Platforms = Field(default_factory=lambda: ["linux/amd64"])
     """What each image is built for."""
     layer_budget: Budget = 60
     """Most OCI layers that one image may have."""

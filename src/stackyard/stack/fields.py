@@ -1,0 +1,95 @@
+"""The kinds of values that the stack file has, as pydantic types."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator
+
+from stackyard.stack.leaf import (
+    TEMPLATE_SCHEMA,
+    Conditional,
+    LabelName,
+    Text,
+    Words,
+    matching,
+    one_or_many,
+    scalar,
+    shell_form,
+    whole,
+    whole_schema,
+)
+from stackyard.stack.notation import MODE, OWNER, read_duration, read_mode, read_owner
+
+PLATFORMS = ("linux/amd64", "linux/arm64")
+SUITES = ("bullseye", "bookworm", "trixie")
+REGISTRY = r"[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[a-z0-9]+((\.|_{1,2}|-+)[a-z0-9]+)*)*"
+_SLUG = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
+_ACCOUNT = r"[a-z_][a-z0-9_-]{0,31}"
+
+
+def _worded(pattern: str) -> dict[str, Any]:
+    return {"anyOf": [{"type": "string", "pattern": f"^({pattern})$"}, TEMPLATE_SCHEMA]}
+
+
+def _one_of(words: tuple[str, ...]) -> dict[str, Any]:
+    return {"anyOf": [{"enum": list(words)}, TEMPLATE_SCHEMA]}
+
+
+def _chosen(expected: str, words: tuple[str, ...]) -> Any:
+    return scalar(expected, matching("|".join(words)), _one_of(words))
+
+
+OneOrMany = Annotated[list[Words], Conditional(single=True), BeforeValidator(one_or_many)]
+Command = Annotated[list[Text], Conditional(single=True), shell_form("/bin/sh", "-c")]
+Labels = dict[LabelName, Text]
+Duration = Annotated[
+    float,
+    *scalar(
+        "a duration of at most a day, such as 30s or 1m30s",
+        read_duration,
+        {"type": ["string", "number"]},
+    ),
+]
+Retries = Annotated[
+    int, *scalar("a whole number from 0 to 1000", whole(0, 1000), whole_schema(0, 1000))
+]
+Account = Annotated[
+    str,
+    *scalar(
+        "an account's name: a-z, 0-9, _ and -, at most 32 characters",
+        matching(_ACCOUNT),
+        _worded(_ACCOUNT),
+    ),
+]
+Mode = Annotated[
+    int,
+    *scalar(
+        'permissions in octal digits, such as "0644"',
+        read_mode,
+        {"anyOf": [_worded(MODE), {"type": "integer"}]},
+    ),
+]
+Owner = Annotated[
+    tuple[int, int],
+    *scalar('numeric ids as "uid:gid", such as "1000:100"', read_owner, _worded(OWNER)),
+]
+Suite = Annotated[str, *_chosen(f"one of {', '.join(SUITES)}", SUITES)]
+Platform = Annotated[str, *_chosen(" or ".join(PLATFORMS), PLATFORMS)]
+Slug = Annotated[
+    str,
+    *scalar("lower-case letters, digits and -, at most 63", matching(_SLUG), _worded(_SLUG)),
+]
+Registry = Annotated[
+    str,
+    *scalar(
+        "a registry and a path without https://, such as ghcr.io/acme/hub",
+        matching(REGISTRY),
+        _worded(REGISTRY),
+    ),
+]
+Budget = Annotated[
+    int, *scalar("a whole number from 5 to 120", whole(5, 120), whole_schema(5, 120))
+]
+Platforms = Annotated[list[Platform], Conditional(single=True), BeforeValidator(one_or_many)]
+Test = Annotated[list[Text], Conditional(single=True), shell_form("CMD-SHELL")]
