@@ -12,10 +12,7 @@ from stackyard.layout.needs import Holdings, Stacking
 from stackyard.layout.values import Item, Layout
 from stackyard.lock.model import UNFORKED, Need
 
-settings.register_profile(
-    "layout", max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow]
-)
-settings.load_profile("layout")
+relaxed = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 LARGE = 100
 NAMES = [f"l{n}" for n in range(6)]
 
@@ -83,6 +80,7 @@ def placed(layout: Layout) -> list[str]:
     return [item.id for group in layout.groups for item in group.items]
 
 
+@relaxed
 @given(cases())
 def test_every_package_is_in_exactly_one_group(case: Case) -> None:
     layout = case.arrange(len(case.items) + 1)
@@ -91,6 +89,7 @@ def test_every_package_is_in_exactly_one_group(case: Case) -> None:
     assert not layout.merged
 
 
+@relaxed
 @given(cases(), st.integers(1, 12))
 def test_an_image_holds_its_closures_packages_each_once(case: Case, limit: int) -> None:
     layout = case.arrange(limit)
@@ -100,6 +99,7 @@ def test_an_image_holds_its_closures_packages_each_once(case: Case, limit: int) 
         assert list(layout.images[image]) == sorted(set(layout.images[image]))
 
 
+@relaxed
 @given(cases(), st.integers(1, 12))
 def test_the_budget_holds_and_its_cost_is_told(case: Case, limit: int) -> None:
     layout = case.arrange(limit)
@@ -115,6 +115,7 @@ def test_the_budget_holds_and_its_cost_is_told(case: Case, limit: int) -> None:
     assert len(set(names)) == len(names)
 
 
+@relaxed
 @given(cases(), st.integers(1, 12))
 def test_an_image_within_its_budget_stores_nothing_again(case: Case, limit: int) -> None:
     """Whatever is stored again belongs to images that were over their limits."""
@@ -127,6 +128,7 @@ def test_an_image_within_its_budget_stores_nothing_again(case: Case, limit: int)
                 assert all(stored.count(item.id) == 1 for item in group.items)
 
 
+@relaxed
 @given(cases(), st.integers(1, 12), st.randoms())
 def test_the_order_of_the_input_does_not_matter(case: Case, limit: int, random) -> None:
     items, images = list(case.items), list(case.images)
@@ -138,6 +140,7 @@ def test_the_order_of_the_input_does_not_matter(case: Case, limit: int, random) 
     assert other.arrange(limit) == case.arrange(limit)
 
 
+@relaxed
 @given(cases(), st.data())
 def test_an_update_moves_only_its_own_group(case: Case, data: st.DataObject) -> None:
     if not case.items:
@@ -154,6 +157,7 @@ def test_an_update_moves_only_its_own_group(case: Case, data: st.DataObject) -> 
     assert [len(a.items) == len(b.items) for a, b in moved] == [True]
 
 
+@relaxed
 @given(cases(), st.sets(st.sampled_from(NAMES), min_size=1))
 def test_a_new_image_of_known_layers_needs_no_new_group(case: Case, layers: set[str]) -> None:
     closure = frozenset(layers).union(*(case.stands_on[layer] for layer in layers))
@@ -162,6 +166,7 @@ def test_a_new_image_of_known_layers_needs_no_new_group(case: Case, layers: set[
     assert set(wider.arrange(limit).groups) == set(case.arrange(limit).groups)
 
 
+@relaxed
 @given(cases())
 def test_reduced_needs_hold_in_the_same_images(case: Case) -> None:
     """And in every image that could be: unions of closures are tried, not only the case's."""
@@ -176,6 +181,7 @@ def test_reduced_needs_hold_in_the_same_images(case: Case) -> None:
             assert before == any(holds(need, closure, case.forked) for need in reduced)
 
 
+@relaxed
 @given(cases())
 def test_no_reduced_need_is_left_that_the_stacking_makes_idle(case: Case) -> None:
     """Dropping any further need would lose an image, unless that need never holds alone."""
@@ -190,6 +196,7 @@ def test_no_reduced_need_is_left_that_the_stacking_makes_idle(case: Case) -> Non
                 assert not (other.layer in below and other.fork in {(), need.fork})
 
 
+@relaxed
 @given(cases())
 def test_holdings_agree_with_the_definition(case: Case) -> None:
     holdings = Holdings(case.images, case.forked)

@@ -1,8 +1,8 @@
 """What KubeSpawner can be told in a profile: its traits, and which values they take.
 
 Those of kubespawner 7.0.0 with jupyterhub 5.5.0 that YAML can express (hooks are
-Python). A test compares this table with the installed KubeSpawner, so that it need
-not be installed where profiles are written.
+Python) and that a profile can still change. A test compares this table with the
+installed KubeSpawner, so that it need not be installed where profiles are written.
 """
 
 from __future__ import annotations
@@ -35,15 +35,16 @@ _KINDS = {
     "boolean?": "allow_privilege_escalation automount_service_account_token k8s_api_verify_ssl",
     "list": """
         additional_profile_form_template_paths args env_keep oauth_client_allowed_scopes oauth_roles
-        profile_list server_token_scopes ssl_alt_names storage_access_modes supplemental_gids""",
+        server_token_scopes ssl_alt_names storage_access_modes supplemental_gids""",
     "list or text": "image_pull_secrets",
     "list or text?": "cmd",
     "list or mapping": """
         extra_containers init_containers node_affinity_preferred node_affinity_required
         pod_affinity_preferred pod_affinity_required pod_anti_affinity_preferred
         pod_anti_affinity_required tolerations volume_mounts volumes""",
+    "mapping?": "apply_user_options",
     "mapping": """
-        apply_user_options common_labels container_security_context environment extra_annotations
+        common_labels container_security_context environment extra_annotations
         extra_container_config extra_labels extra_pod_config extra_resource_guarantees
         extra_resource_limits group_overrides lifecycle_hooks node_selector pod_security_context
         storage_extra_annotations storage_extra_labels storage_selector user_namespace_annotations

@@ -1,0 +1,8 @@
+"""Makes the folder's own helpers importable (tests have no packages)."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
