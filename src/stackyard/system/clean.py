@@ -27,6 +27,8 @@ _DROPPED = re.compile(
     """,
     re.VERBOSE,
 )
+# Whose these are tells whether apt's own user could reach them where they were made.
+_APTS = re.compile(r"var/(lib/apt/lists|cache/apt/archives)/.*")
 _EMPTIED = re.compile(r"etc/machine-id|var/log/.*")
 
 
@@ -49,4 +51,6 @@ class Cleaner:
             return replace(entry, size=len(self._sources), mode=0o644), self._sources
         if entry.kind is Kind.FILE and _EMPTIED.fullmatch(name):
             return replace(entry, size=0), b""
+        if _APTS.fullmatch(name):
+            return replace(entry, uid=0, gid=0), None
         return entry, None

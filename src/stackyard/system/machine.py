@@ -53,11 +53,17 @@ def check_runs(architecture: str) -> None:
         )
 
 
-def can_isolate() -> bool:
-    """Whether mount and process namespaces can be had as root (not in most containers)."""
-    return os.geteuid() == 0 and _works(
-        "unshare", "--mount", "--pid", "--fork", "--mount-proc", "true"
-    )
+def isolation() -> list[str]:
+    """The command before a command that gives it mounts and processes of its own.
+
+    Such a command is root inside, and all that it starts ends with it. Empty
+    where that cannot be had: as root in most containers, and as an ordinary user
+    without a range of user ids, or with an old util-linux (before 2.38).
+    """
+    ours = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
+    if os.geteuid():
+        ours += ["--user", "--map-root-user", "--map-auto"]
+    return ours if _works(*ours, "true") else []
 
 
 def check_user_namespaces() -> None:

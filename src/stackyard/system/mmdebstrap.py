@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from stackyard.errors import InputError, OutsideError, StackyardError
-from stackyard.system.machine import can_isolate, check_program, check_user_namespaces
+from stackyard.system.machine import check_program, check_user_namespaces, isolation
 from stackyard.system.mirror import ORDINARY, VARIABLE, Mirror, sources, trust
 from stackyard.system.program import streaming
 
@@ -79,13 +79,16 @@ def bootstrap(
         OutsideError: anything else that made it fail.
     """
     check_program("mmdebstrap", "mmdebstrap")
-    isolated = can_isolate()
-    if os.geteuid():
+    isolated = isolation()
+    if os.geteuid() and not isolated:
         check_user_namespaces()
     command = [
-        *_leash(isolated=isolated),
+        # However we end, it ends too: at once where nothing outlives it,
+        # otherwise asked to, so that it clears away what only it can.
+        *("setpriv", "--pdeathsig", "KILL" if isolated else "TERM"),
+        *isolated,
         "mmdebstrap",
-        f"--mode={'root' if os.geteuid() == 0 and not isolated else 'unshare'}",
+        f"--mode={'unshare' if isolated or os.geteuid() else 'root'}",
         "--variant=minbase",
         "--format=tar",
         "--components=main",
@@ -100,7 +103,7 @@ def bootstrap(
         return _explained(suite, site, [_hidden(line) for line in lines], code)
 
     with (
-        _place(scratch) as place,
+        _place(scratch, reachable=bool(isolated)) as place,
         streaming(
             command,
             # A mirror's password would be seen by all in a list of arguments.
@@ -114,30 +117,18 @@ def bootstrap(
         yield stream
 
 
-def _leash(*, isolated: bool) -> list[str]:
-    """What makes the program and its mounts end when we are killed.
-
-    In namespaces of its own all its processes end with the first, and the mounts
-    with them; otherwise it is asked to end, and cleans up itself.
-    """
-    if not isolated:
-        return ["setpriv", "--pdeathsig", "TERM"]
-    return [
-        *("setpriv", "--pdeathsig", "KILL"),
-        *("unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"),
-    ]
-
-
 @contextmanager
-def _place(scratch: Path) -> Iterator[Path]:
-    """A folder that mmdebstrap's other user ids can reach.
+def _place(scratch: Path, *, reachable: bool) -> Iterator[Path]:
+    """A folder that mmdebstrap can work in.
 
-    Root reaches all. For an ordinary user the way to the store is often closed
-    to others; then the system's temporary folder has to do, and mmdebstrap
-    clears it, as only its own user ids can.
+    Args:
+        scratch: one in the store.
+        reachable: mmdebstrap's root is this user, or root. Otherwise it is
+            another user id, to whom the way to the store can be closed; then the
+            system's temporary folder has to do.
     """
-    open_to_all = all(folder.stat().st_mode & 0o001 for folder in scratch.resolve().parents)
-    if os.geteuid() == 0 or open_to_all:
+    reachable = reachable or os.geteuid() == 0
+    if reachable or all(folder.stat().st_mode & 0o001 for folder in scratch.resolve().parents):
         scratch.chmod(0o711)
         yield scratch
         return
