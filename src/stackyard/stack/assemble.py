@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -29,7 +29,7 @@ class Assembler:
 
     Attributes:
         used: the layers that some image uses, so far.
-        whole: whether every image could be read, so far.
+        whole: whether every image and layer could be made, so far.
     """
 
     gathered: Gathered
@@ -56,13 +56,11 @@ class Assembler:
         sources: dict[str, ImageSource] = {}
         for name in images:
             source = self._image(name, variables)
-            if source is None:
-                self.whole = False
-            else:
+            if source is not None:
                 sources[name] = source
-        wanted = [layer for source in sources.values() for layer in source.layers]
-        layers = self._reach(wanted, variables)
-        if layers is None:
+        wanted = {layer for source in sources.values() for layer in source.layers}
+        layers = self._reach(wanted & self.gathered.layers.keys(), variables)
+        if not self.whole:
             return {}, {}
         order = self._order(layers)
         rank = {name: place for place, name in enumerate(order)}
@@ -79,10 +77,12 @@ class Assembler:
     def check_unused(self, variables: Mapping[str, Any]) -> None:
         """Report the layers that no image uses, and what else is wrong with them."""
         unused = [name for name in self.gathered.layers if name not in self.used]
-        if not unused or not self.whole:
+        if not self.whole:
+            # Some may be used after all, in a variant with other variables.
+            self._reach({name for name in unused if name not in self._templated}, variables)
             return
         layers = self._reach(unused, variables)
-        if layers is not None:
+        if self.whole:
             self._order(layers)
         for name in unused:
             where = self.gathered.layers[name].where
@@ -94,33 +94,29 @@ class Assembler:
         renderer = Renderer(self.templates, {**variables, "image": name}, self.problems)
         node = renderer.render(definition.node, f"images.{name}")
         source = None if node is None else read_image(name, node, self.problems)
-        if source is None:
-            return None
-        return (
-            source if self._known(f"images.{name}", definition, "layers", source.layers) else None
-        )
+        key = f"images.{name}"
+        if source is None or not self._known(key, definition, "layers", source.layers):
+            self.whole = False
+        return source
 
-    def _reach(self, wanted: list[str], variables: Mapping[str, Any]) -> dict[str, Layer] | None:
-        """These layers and all that they stand on; None when one of them failed."""
+    def _reach(self, wanted: Iterable[str], variables: Mapping[str, Any]) -> dict[str, Layer]:
+        """These layers and all that they stand on, as far as they are right."""
         made: dict[str, Layer] = {}
-        seen: set[str] = set()
-        failed = False
-        while wanted:
-            name = wanted.pop()
-            if name in seen:
-                continue
-            seen.add(name)
+        waiting, seen = list(wanted), set(wanted)
+        while waiting:
+            name = waiting.pop()
             layer = self._layer(name, variables)
             if layer is None:
-                failed = True
-            elif self._known(f"layers.{name}", self.gathered.layers[name], "on", layer.on):
-                made[name] = layer
-                wanted.extend(layer.on)
-            else:
-                failed = True
-        self.whole = self.whole and not failed
+                self.whole = False
+                continue
+            if not self._known(f"layers.{name}", self.gathered.layers[name], "on", layer.on):
+                self.whole = False
+            made[name] = layer
+            below = [on for on in layer.on if on not in seen and on in self.gathered.layers]
+            waiting.extend(below)
+            seen.update(below)
         self.used |= seen
-        return None if failed else made
+        return made
 
     def _layer(self, name: str, variables: Mapping[str, Any]) -> Layer | None:
         definition = self.gathered.layers[name]

@@ -13,8 +13,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, GetJsonSchemaHandler, WithJsonSchema
-from pydantic_core import CoreSchema, PydanticCustomError
+from pydantic import (
+    BeforeValidator,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    WithJsonSchema,
+)
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from stackyard.stack.document import ScalarNode, describe, plain
 
@@ -169,9 +174,19 @@ Name = Annotated[
     BeforeValidator(_name_key),
     WithJsonSchema({"type": "string", "pattern": f"^{NAME}$", "maxLength": 63}),
 ]
-VariableName = Annotated[str, BeforeValidator(_variable_key)]
-EnvironmentName = Annotated[str, BeforeValidator(_environment_key)]
-LabelName = Annotated[str, BeforeValidator(_label_key)]
+VariableName = Annotated[
+    str,
+    BeforeValidator(_variable_key),
+    WithJsonSchema({"type": "string", "pattern": f"^{_IDENTIFIER.pattern}$"}),
+]
+EnvironmentName = Annotated[
+    str,
+    BeforeValidator(_environment_key),
+    WithJsonSchema({"type": "string", "pattern": r"^[^=\s]+$"}),
+]
+LabelName = Annotated[
+    str, BeforeValidator(_label_key), WithJsonSchema({"type": "string", "pattern": r"^\S+$"})
+]
 
 
 def _free(node: Any) -> Any:
@@ -213,6 +228,27 @@ class Conditional:
         }
         made["items"] = {"anyOf": [item, conditional]}
         return {"anyOf": [item, made]} if self.single else made
+
+
+@dataclass(frozen=True, slots=True)
+class Emptiable:
+    """Marks a mapping of which only the key may be written, which means an empty one."""
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        """Reads nothing as an empty mapping."""
+        return core_schema.no_info_before_validator_function(_empty, handler(source))
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        """The mapping's schema, or null."""
+        return {**handler(schema), "type": ["object", "null"]}
+
+
+def _empty(node: Any) -> Any:
+    return {} if isinstance(node, ScalarNode) and node.value is None else node
 
 
 def one_or_many(node: Any) -> Any:

@@ -58,7 +58,7 @@ class Problems:
         if len(told) == 1:
             [only] = told
             raise InputError(only.message, where=only.where, hint=only.hint)
-        told.sort(key=lambda p: (p.where.file, p.where.line, p.where.column))
+        told.sort(key=lambda p: (p.where.file, p.where.line, p.where.column, p.message))
         lines = [f"  {problem}" for problem in told[:MOST_SHOWN]]
         if len(told) > MOST_SHOWN:
             lines.append(f"  … and {len(told) - MOST_SHOWN} more")

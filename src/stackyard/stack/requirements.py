@@ -52,11 +52,11 @@ def requirement(text: str) -> str:
         )
     if re.search(r"\s--[a-z]", text):
         raise RequirementError(f"{text.split()[0]!r} has options", "leave them out")
+    if _is_place(text):
+        raise RequirementError(f"{text!r} is a place, not a package", _WHEELS_HINT)
     try:
         parsed = Requirement(text)
     except InvalidRequirement as error:
-        if _is_place(text):
-            raise RequirementError(f"{text!r} is a place, not a package", _WHEELS_HINT) from None
         reason = str(error).splitlines()[0]
         hint = 'write it as in "numpy>=2,<3"'
         raise RequirementError(f"{text!r} is not a requirement: {reason}", hint) from None
@@ -148,5 +148,6 @@ def _option(text: str) -> RequirementError:
 
 
 def _is_place(text: str) -> bool:
-    ends = text.endswith((".whl", ".tar.gz", ".zip"))
-    return ends or "://" in text or text.startswith((".", "/", "~")) or "/" in text
+    """Whether it is a URL, a path or a file (``name @ URL`` is a requirement)."""
+    first = text.partition(";")[0].strip()
+    return "@" not in first and ("/" in first or first.endswith((".whl", ".tar.gz", ".zip")))

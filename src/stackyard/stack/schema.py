@@ -25,6 +25,8 @@ def _tidy(node: Any) -> Any:
     if not isinstance(node, dict):
         return node
     made = {key: _tidy(value) for key, value in node.items() if not _is_noise(key, value)}
+    if "patternProperties" in made:  # names are checked, not only completed
+        made["additionalProperties"] = False
     branches = made.get("anyOf")
     if isinstance(branches, list):
         kept = [branch for branch in branches if branch != {"type": "null"}]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar, Generic, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from stackyard.stack.document import ScalarNode
@@ -32,6 +32,7 @@ from stackyard.stack.leaf import (
     WHEN_SCHEMA,
     Boolean,
     Conditional,
+    Emptiable,
     EnvironmentName,
     Free,
     Name,
@@ -201,10 +202,6 @@ ImageT = TypeVar("ImageT")
 Variables = dict[VariableName, Free]
 
 
-def _empty(node: Any) -> Any:
-    return {} if isinstance(node, ScalarNode) and node.value is None else node
-
-
 class Fragment(Source, Generic[LayerT, ImageT]):
     """What an included file can hold."""
 
@@ -212,14 +209,14 @@ class Fragment(Source, Generic[LayerT, ImageT]):
 
     include: OneOrMany = Field(default_factory=list)
     """Files to include, as globs relative to this file."""
-    vars: Annotated[Variables, BeforeValidator(_empty)] = Field(default_factory=dict)
+    vars: Annotated[Variables, Emptiable()] = Field(default_factory=dict)
     """Variables that templates see."""
-    variants: dict[Name, Annotated[Variables, BeforeValidator(_empty)]] = Field(
-        default_factory=dict
-    )
+    variants: dict[Name, Annotated[Variables, Emptiable()]] = Field(default_factory=dict)
     """Named sets of variable values; an image is built once for each of its variants."""
-    layers: Annotated[dict[Name, LayerT], BeforeValidator(_empty)] = Field(default_factory=dict)
-    images: Annotated[dict[Name, ImageT], BeforeValidator(_empty)] = Field(default_factory=dict)
+    layers: Annotated[dict[Name, LayerT], Emptiable()] = Field(default_factory=dict)
+    """Layers by name."""
+    images: Annotated[dict[Name, ImageT], Emptiable()] = Field(default_factory=dict)
+    """Images by name."""
 
 
 class StackSource(Fragment[LayerT, ImageT], Generic[LayerT, ImageT]):
