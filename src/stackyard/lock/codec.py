@@ -66,6 +66,7 @@ def _base(b: LockedBase) -> str:
     parts = {
         "source": _line(b.source),
         "digest": _line(b.digest),
+        "layers": _line(b.layers),
         "measured": _line(b.measured),
         "python": _line({"version": p.version, "interpreter": p.interpreter, "glibc": p.glibc}),
         "scheme": _line(scheme),
@@ -109,6 +110,7 @@ def _read_base(b: Mapping[str, Any]) -> LockedBase:
         source=_text(b["source"]),
         digest=_text(b["digest"]),
         python=PythonFacts(_text(p["version"]), _text(p["interpreter"]), scheme, glibc, dists),
+        layers=_count(b["layers"]),
         debs={_text(k): _text(v) for k, v in b["debs"].items()},
         measured=bool(b["measured"]),
     )
@@ -120,22 +122,31 @@ def _read_package(p: Mapping[str, Any]) -> LockedPackage:
         version=_text(p["version"]),
         needs=tuple(_read_need(n) for n in p["needs"]),
         wheels={platform: _read_wheel(w) for platform, w in p["wheels"].items()},
-        requires=tuple(p["requires"]),
+        requires=tuple(map(_text, p["requires"])),
         requested=bool(p["requested"]),
     )
 
 
 def _read_need(value: str | list[str]) -> Need:
-    return Need(value) if isinstance(value, str) else Need(value[0], tuple(value[1:]))
+    if isinstance(value, str):
+        return Need(value)
+    layer, *fork = map(_text, value)
+    return Need(layer, tuple(fork))
 
 
 def _read_wheel(w: Mapping[str, Any]) -> Wheel:
     filename, sha256, size = w["filename"], w["sha256"], w["size"]
     if not _WHEEL.fullmatch(filename):
         raise ValueError(f"not a wheel's file name: {filename!r}")
-    if not _HEX.fullmatch(sha256) or not isinstance(size, int):
-        raise ValueError(f"no sha256 or no size for {filename}")
-    return Wheel(filename, sha256, size)
+    if not _HEX.fullmatch(sha256):
+        raise ValueError(f"no sha256 of {filename}")
+    return Wheel(filename, sha256, _count(size))
+
+
+def _count(value: Any) -> int:
+    if type(value) is not int or value < 0:
+        raise ValueError(f"expected a number, found {value!r}")
+    return value
 
 
 def _text(value: Any) -> str:

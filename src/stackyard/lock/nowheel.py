@@ -17,7 +17,7 @@ from stackyard.lock.wheels import Unfit
 _SHOWN = 6
 
 
-def exclude(solver: Solver, web: Web, unfit: Unfit) -> list[str]:
+def exclude(solver: Solver, unfit: Unfit) -> list[str]:
     """Constraint lines that keep away all versions without a fitting wheel.
 
     Returns:
@@ -28,7 +28,7 @@ def exclude(solver: Solver, web: Web, unfit: Unfit) -> list[str]:
     """
     name, version = unfit.node
     goal = solver.goals[unfit.platform]
-    offered = _by_version(web, name)
+    offered = _by_version(solver.web, name)
     good = {v for v, files in offered.items() if choose(files, goal.tags)}
     bad = sorted(({version} | offered.keys()) - good)
     if not good or version in good:
@@ -40,7 +40,7 @@ def exclude(solver: Solver, web: Web, unfit: Unfit) -> list[str]:
     return [f"{name}{without} ; platform_machine == '{goal.machine}'"]
 
 
-def no_wheel(solver: Solver, web: Web, unfit: Unfit, found: Found, graph: Graph) -> InputError:
+def no_wheel(solver: Solver, unfit: Unfit, found: Found, graph: Graph) -> InputError:
     """The error for a package that a target can have in no version that suits."""
     name, version = unfit.node
     goal = solver.goals[unfit.platform]
@@ -48,7 +48,7 @@ def no_wheel(solver: Solver, web: Web, unfit: Unfit, found: Found, graph: Graph)
     files = [f.filename for f in graph.files.get(unfit.node, ())]
     more = len(files) - _SHOWN
     shown = files[:_SHOWN] + ([f"... and {more} more"] if more > 0 else [])
-    others = sorted(v for v, f in _by_version(web, name).items() if choose(f, goal.tags))
+    others = sorted(v for v, f in _by_version(solver.web, name).items() if choose(f, goal.tags))
     other = (
         f"the versions that have one ({', '.join(others[-_SHOWN:])}) do not suit the other "
         "requirements"

@@ -6,17 +6,20 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from stackyard.errors import InputError, Position
-from stackyard.lock.uv import Unsolvable, words
+from stackyard.lock.simple import offers
+from stackyard.lock.uv import Unsolvable, without_wheels, words
 
 if TYPE_CHECKING:
     from stackyard.lock.solve import Solver
+
+_SHOWN = 6
 
 Base = Mapping[str, tuple[str, str]]
 """Constraint line to the name and version that the base has."""
 
 
 def refusal(
-    solver: Solver, core: Sequence[str], images: Sequence[str], said: Unsolvable
+    solver: Solver, core: Sequence[str], images: Sequence[str], said: Mapping[str, Unsolvable]
 ) -> InputError:
     """The error for a smallest set of requirements without a solution.
 
@@ -24,25 +27,30 @@ def refusal(
         solver: what was being resolved.
         core: the set: requirements of layers, and constraints of the base.
         images: where all of them meet; empty when only some of them do.
-        said: uv's explanation of this very set.
+        said: platform to uv's explanation of this very set.
     """
     owners = _owners(solver, core, images)
     layers = list(dict.fromkeys(name for _, name in owners))
     lines = [f"    {_place(solver, name)} asks for {line}" for line, name in owners]
-    lines += [
-        f"    the base {solver.goals[next(iter(solver.goals))].base.source} has {name} {version}"
-        for name, version in (solver.base[item] for item in core if item in solver.base)
-    ]
+    base = next(iter(solver.goals.values())).base.source
+    has = (solver.base[item] for item in core if item in solver.base)
+    lines += [f"    the base {base} has {name} {version}" for name, version in has]
     groups: dict[str, list[str]] = {}
     for layer, group in solver.groups.items():
         groups.setdefault(group, []).append(layer)
-    text = "\n".join([_head(solver, core, layers, images), *lines, "  uv says:"])
+    message = next(iter(said.values())).message
+    lines += ["  uv says:", words(message, groups)]
+    for name in without_wheels(message) if len(core) == 1 else ():
+        lines.append(f"  wheels of {name}: {_wheels(solver, name)}")
     where = solver.unit.layers[layers[-1]].where if layers else None
-    return InputError(
-        f"{text}\n{words(said.message, groups)}",
-        where=where,
-        hint=_hint(solver, core, images, said),
-    )
+    text = "\n".join([_head(solver, core, layers, images), *lines])
+    return InputError(text, where=where, hint=_hint(solver, core, images, said))
+
+
+def _wheels(solver: Solver, name: str) -> str:
+    files = [offer.filename for offer in offers(solver.web, name)]
+    more = f", and {len(files) - _SHOWN} older or other ones" if len(files) > _SHOWN else ""
+    return ", ".join(files[-_SHOWN:]) + more if files else "none"
 
 
 def _owners(solver: Solver, core: Sequence[str], images: Sequence[str]) -> list[tuple[str, str]]:
@@ -88,16 +96,19 @@ def _and(names: Iterable[str]) -> str:
     return f"{', '.join(most)} and {last}" if most else last
 
 
-def _hint(solver: Solver, core: Sequence[str], images: Sequence[str], said: Unsolvable) -> str:
+def _hint(
+    solver: Solver, core: Sequence[str], images: Sequence[str], said: Mapping[str, Unsolvable]
+) -> str:
     if any(item in solver.base for item in core):
         return "ask for a version that suits what the base has, or take another base"
     if len(core) > 1:
         what = f"take them apart in {_images(images)}" if images else "put fewer of them together"
         return f"loosen one of the requirements, or {what}"
-    if "wheel" in said.message:
-        targets = _and(goal.label for goal in solver.goals.values())
+    if any(without_wheels(answer.message) for answer in said.values()):
+        where = _and(goal.label for p, goal in solver.goals.items() if p in said or "" in said)
         return (
-            f"only wheels are installed, and {targets} needs one: ask for another version, drop "
-            "the platform, or build a wheel and put it on your index or into UV_FIND_LINKS"
+            f"only wheels are installed, and {where} has none to take: ask for another version, "
+            "drop the platform, or build a wheel and put it on your index or into a links folder "
+            "(UV_FIND_LINKS)"
         )
     return "see that the name and the version are right, and that your package index has them"

@@ -14,7 +14,7 @@ from configparser import ConfigParser, Error
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlsplit, urlunsplit
+from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 from stackyard.errors import InputError
 
@@ -55,8 +55,8 @@ class IndexSettings:
             if "@" in parts.netloc:
                 text = text.replace(url, without_credentials(url))
                 text = text.replace(parts.netloc.rpartition("@")[0] + "@", "")
-                if parts.password:
-                    text = text.replace(parts.password, "****")
+                for secret in {parts.password, unquote(parts.password or "")} - {None, ""}:
+                    text = text.replace(str(secret), "****")
         return text
 
 
@@ -66,8 +66,14 @@ def without_credentials(url: str) -> str:
     return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
 
 
-def read_settings(environ: Mapping[str, str] | None = None) -> IndexSettings:
+def read_settings(
+    environ: Mapping[str, str] | None = None, system: Path = Path("/etc")
+) -> IndexSettings:
     """The settings of this machine and user.
+
+    Args:
+        environ: the environment variables; the process's own unless given.
+        system: the folder of the machine-wide settings.
 
     For each of the default index, the extra indexes and the links, uv's setting
     wins when there is one, else pip's.
@@ -76,7 +82,7 @@ def read_settings(environ: Mapping[str, str] | None = None) -> IndexSettings:
         InputError: a settings file is damaged.
     """
     env = os.environ if environ is None else environ
-    uv, pip = _uv(env), _pip(env)
+    uv, pip = _uv(env, system), _pip(env, system)
     no_index = bool(uv.no_index or (pip.get("no-index", "").lower() in ("1", "yes", "true", "on")))
     default = uv.default or pip.get("index-url") or PYPI
     settings = IndexSettings(
@@ -99,8 +105,8 @@ class _Uv:
     no_index: bool = False
 
 
-def _uv(env: Mapping[str, str]) -> _Uv:
-    tables = [_toml(path) for path in _uv_files(env)]
+def _uv(env: Mapping[str, str], system: Path) -> _Uv:
+    tables = [_toml(path) for path in _uv_files(env, system)]
     entries = [e for t in tables for e in t.get("index", []) if isinstance(e, dict)]
     named = [e for e in entries if not e.get("explicit") and e.get("url")]
     default = (
@@ -153,16 +159,16 @@ def _address(text: str) -> str:
     return text if "://" in text else str(Path(text).expanduser().absolute())
 
 
-def _uv_files(env: Mapping[str, str]) -> Iterator[Path]:
+def _uv_files(env: Mapping[str, str], system: Path) -> Iterator[Path]:
     if env.get("UV_NO_CONFIG"):
         return
     if one := env.get("UV_CONFIG_FILE"):
         yield Path(one)
         return
     yield Path(env.get("XDG_CONFIG_HOME") or _home(env) / ".config") / "uv" / "uv.toml"
-    for folder in (env.get("XDG_CONFIG_DIRS") or "/etc/xdg").split(":"):
+    for folder in (env.get("XDG_CONFIG_DIRS") or str(system / "xdg")).split(":"):
         yield Path(folder) / "uv" / "uv.toml"
-    yield Path("/etc/uv/uv.toml")
+    yield system / "uv" / "uv.toml"
 
 
 def _toml(path: Path) -> dict[str, Any]:
@@ -178,10 +184,10 @@ def _home(env: Mapping[str, str]) -> Path:
     return Path(env.get("HOME") or Path.home())
 
 
-def _pip(env: Mapping[str, str]) -> dict[str, str]:
+def _pip(env: Mapping[str, str], system: Path) -> dict[str, str]:
     """Pip's options for `pip install`, later files and then variables over earlier."""
     found: dict[str, str] = {}
-    for path in _pip_files(env):
+    for path in _pip_files(env, system):
         parser = ConfigParser(interpolation=None, strict=False)
         try:
             parser.read_string(path.read_text(), str(path))
@@ -202,13 +208,13 @@ def _key(name: str) -> str:
     return name.lower().removeprefix("--").replace("_", "-")
 
 
-def _pip_files(env: Mapping[str, str]) -> Iterator[Path]:
+def _pip_files(env: Mapping[str, str], system: Path) -> Iterator[Path]:
     chosen = env.get("PIP_CONFIG_FILE")
     if chosen == os.devnull:
         return
-    for folder in (env.get("XDG_CONFIG_DIRS") or "/etc/xdg").split(":"):
+    for folder in (env.get("XDG_CONFIG_DIRS") or str(system / "xdg")).split(":"):
         yield Path(folder) / "pip" / "pip.conf"
-    yield Path("/etc/pip.conf")
+    yield system / "pip.conf"
     if not (chosen and Path(chosen).exists()):
         home = _home(env)
         yield home / ".pip" / "pip.conf"

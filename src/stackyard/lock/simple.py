@@ -46,20 +46,37 @@ class Offer:
     yanked: bool = False
 
 
-def offers(web: Web, project: str) -> list[Offer]:
+def offers(web: Web, project: str, filename: str | None = None) -> list[Offer]:
     """Every wheel that any index or link offers for *project*, in the order asked.
 
+    An index that fails does not matter when another one has what is wanted.
+
+    Args:
+        web: the indexes.
+        project: a package's name, normalised or not.
+        filename: only this file.
+
     Raises:
-        OutsideError: an index does not answer, or gives nonsense.
+        OutsideError: nothing was found, and an index did not answer, refused, or
+            gave nonsense.
     """
     name = canonicalize_name(project)
-    found: list[Offer] = []
-    for index in web.settings.indexes:
-        found += page(web, f"{index.rstrip('/')}/{quote(name)}/")
-    for link in web.settings.find_links:
-        found += _links(web, link)
     ours = re.compile(re.escape(name).replace(r"\-", "[-_.]+") + "-", re.IGNORECASE)
-    return [o for o in found if o.filename.endswith(".whl") and ours.match(o.filename)]
+    found: list[Offer] = []
+    failures: list[OutsideError] = []
+    pages = [(page, f"{index.rstrip('/')}/{quote(name)}/") for index in web.settings.indexes]
+    for read, address in [*pages, *((_links, link) for link in web.settings.find_links)]:
+        try:
+            offered = read(web, address)
+        except OutsideError as error:
+            failures.append(error)
+            continue
+        found += [o for o in offered if o.filename.endswith(".whl") and ours.match(o.filename)]
+    if filename is not None:
+        found = [o for o in found if o.filename == filename]
+    if failures and not found:
+        raise failures[0]
+    return found
 
 
 def page(web: Web, url: str) -> list[Offer]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import combinations
 
 from stackyard.errors import InputError
@@ -12,9 +12,11 @@ from stackyard.lock.graph import Graph
 from stackyard.lock.project import Project, Sides
 from stackyard.lock.refusal import Base, refusal
 from stackyard.lock.requirements import Lines, asking
+from stackyard.lock.simple import offers
 from stackyard.lock.targets import Goal
 from stackyard.lock.units import Unit
-from stackyard.lock.uv import Preference, Unsolvable, Uv, groups_named
+from stackyard.lock.uv import Preference, Unsolvable, Uv, groups_named, not_found
+from stackyard.lock.web import Web
 
 _ROUNDS = 50
 
@@ -31,6 +33,7 @@ class Solver:
     """
 
     uv: Uv
+    web: Web
     unit: Unit
     lines: Lines
     goals: Mapping[str, Goal]
@@ -99,6 +102,8 @@ class Solver:
 
     def _fork(self, project: Project, answer: Unsolvable) -> InputError | None:
         """Put layers that contradict each other apart; the error when they meet."""
+        for name in not_found(answer.message):
+            offers(self.web, name)  # uv takes a refused login for a missing package
         core = self._core(project, answer)
         asked = asking(self.lines)
         choices = [asked[item] for item in core if item in asked]
@@ -109,9 +114,7 @@ class Solver:
             if not self.unit.meeting([asked[a], asked[b]])
         ]
         if images or not apart:
-            words = self.uv.lock(project.only([*core, *self.excluded]))
-            said = words if isinstance(words, Unsolvable) else answer
-            return refusal(self, core, images, said)
+            return refusal(self, core, images, self._said(project, core) or {"": answer})
         for a, b in apart:
             self.report(
                 f"{self.unit.variant}: {a} ({_names(asked[a])}) and {b} ({_names(asked[b])}) "
@@ -120,6 +123,16 @@ class Solver:
         opposed = [(self._standing(asked[a]), self._standing(asked[b])) for a, b in apart]
         self.sides = Sides((*self.sides.opposed, *opposed))
         return None
+
+    def _said(self, project: Project, core: Sequence[str]) -> dict[str, Unsolvable]:
+        """Uv's words on *core* for each platform where it has no solution."""
+        smaller = project.only([*core, *self.excluded])
+        out = {}
+        for platform, marker in project.environments.items():
+            answer = self.uv.lock(replace(smaller, environments={platform: marker}))
+            if isinstance(answer, Unsolvable):
+                out[platform] = answer
+        return out
 
     def _standing(self, layers: Iterable[str]) -> frozenset[str]:
         """*layers* and all that stand on them, which never meet the other side either."""

@@ -30,11 +30,11 @@ _OLDEST = {"x86_64": 5, "i686": 5}
 
 
 def _linux(machine: str, glibc: tuple[int, int]) -> Iterator[str]:
+    yield f"linux_{machine}"
     for minor in range(glibc[1], _OLDEST.get(machine, 17) - 1, -1):
         yield f"manylinux_2_{minor}_{machine}"
         if minor in _LEGACY:
             yield f"{_LEGACY[minor]}_{machine}"
-    yield f"linux_{machine}"
 
 
 @lru_cache(maxsize=64)

@@ -47,6 +47,7 @@ def resolve_unit(
     has_links = write_links(links, found)
     solver = Solver(
         uv=uv,
+        web=web,
         unit=unit,
         lines=requirements(unit),
         goals=found,
@@ -56,7 +57,7 @@ def resolve_unit(
     )
     report(f"{unit.variant}: resolving {len(unit.layers)} layers on {unit.base}")
     locked = _Locked(before, upgrade)
-    choice = _choose(solver, locked, have, web)
+    choice = _choose(solver, locked, have)
     wheels = complete(web, {(n[0], f.filename): f for (n, _), f in choice.files.items()})
     packages = _packages(choice, wheels)
     resolution = Resolution(
@@ -107,7 +108,7 @@ class _Choice:
     files: Mapping[tuple[Node, str], File]
 
 
-def _choose(solver: Solver, locked: _Locked, have: Provided, web: Web) -> _Choice:
+def _choose(solver: Solver, locked: _Locked, have: Provided) -> _Choice:
     """Resolve, and again without the versions that a platform has no wheel for."""
     keep, known = locked.keep(), locked.wheels()
     last: list[tuple[Unfit, Found, Graph]] = []
@@ -115,17 +116,17 @@ def _choose(solver: Solver, locked: _Locked, have: Provided, web: Web) -> _Choic
         graph = solver.solve(keep, locked.refresh() if first else ())
         if isinstance(graph, Unsolvable):
             unfit, found, graph = last[0]
-            raise no_wheel(solver, web, unfit, found, graph)
+            raise no_wheel(solver, unfit, found, graph)
         choice, last = _pick(solver, graph, have, known)
         if not last:
             return choice
         for unfit, found, graph in last:
-            lines = exclude(solver, web, unfit)
+            lines = exclude(solver, unfit)
             if not lines:
-                raise no_wheel(solver, web, unfit, found, graph)
+                raise no_wheel(solver, unfit, found, graph)
             solver.excluded += lines
     unfit, found, graph = last[0]
-    raise no_wheel(solver, web, unfit, found, graph)
+    raise no_wheel(solver, unfit, found, graph)
 
 
 def _pick(

@@ -165,11 +165,25 @@ def words(message: str, groups: Mapping[str, Iterable[str]]) -> str:
         layers = sorted(groups.get(match.group(1), ()))
         return f"layer {' or '.join(layers)}" if layers else match.group(0)
 
-    text = re.sub(r"stackyard-layers:(g\d+)", name, message)
+    lines = message[message.find("cause:") + len("cause:") :].partition("\nhint:")[0].split("\n")
+    text = "\n".join(line.strip() for line in lines if line.strip())
+    text = re.sub(r"stackyard-layers:(g\d+)", name, text)
     text = re.sub(r"stackyard-layers\[group:(g\d+)\]", name, text)
+    text = re.sub(r"`python_full_version[^`]*`-compatible", "fitting", text)
     return _indent(text.replace("your project", "the stack"))
 
 
 def groups_named(message: str) -> set[str]:
     """The groups that uv's explanation speaks of."""
     return set(re.findall(r"stackyard-layers:(g\d+)", message))
+
+
+def not_found(message: str) -> list[str]:
+    """The packages that uv says no index has."""
+    return sorted(set(re.findall(r"([A-Za-z0-9._-]+) was not found in the package regis", message)))
+
+
+def without_wheels(message: str) -> list[str]:
+    """The packages that uv says have no wheel to use."""
+    found = re.findall(r"([A-Za-z0-9._-]+)(?:[=<>!~][^ ]*)? ha(?:s|ve) no [^\n]*?wheels", message)
+    return sorted(set(found))

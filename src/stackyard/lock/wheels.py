@@ -100,10 +100,8 @@ def _address(web: Web, name: str, file: File) -> str:
     """Uv writes paths relative to a project that is gone; the index page knows better."""
     if "://" in file.address or Path(file.address).is_absolute():
         return file.address
-    for offer in offers(web, name):
-        if offer.filename == file.filename:
-            return offer.address
-    return file.address
+    found = offers(web, name, file.filename)
+    return found[0].address if found else file.address
 
 
 def _measure(path: Path, file: File) -> Wheel:
