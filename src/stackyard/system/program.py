@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import threading
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import BinaryIO, Protocol
@@ -64,8 +63,7 @@ def streaming(
         )
     except OSError as error:
         raise outside(f"starting {command[0]}", error) from error
-    lines: deque[str] = deque(maxlen=_LAST_LINES)
-    listener = threading.Thread(target=_listen, args=(process, lines, report), daemon=True)
+    listener = _Listener(process, report)
     listener.start()
     try:
         yield _start(process, given)
@@ -75,7 +73,7 @@ def streaming(
         code = _settle(process)
         if code:
             listener.join(_PATIENCE)
-            raise explain(lines, code) from error
+            raise explain(listener.lines, code) from error
         raise
     finally:
         _stop(process, polite=polite)
@@ -84,7 +82,9 @@ def streaming(
             with suppress(OSError):
                 pipe.close()  # type: ignore[union-attr]  # all three are pipes
     if code:
-        raise explain(lines, code)
+        raise explain(listener.lines, code)
+    if listener.failure:
+        raise listener.failure
 
 
 def _start(process: subprocess.Popen[bytes], given: bytes) -> BinaryIO:
@@ -97,14 +97,28 @@ def _start(process: subprocess.Popen[bytes], given: bytes) -> BinaryIO:
     return process.stdout  # type: ignore[return-value]  # a BufferedReader
 
 
-def _listen(
-    process: subprocess.Popen[bytes], lines: deque[str], report: Callable[[str], None]
-) -> None:
-    for line in process.stderr or ():
-        text = line.decode("utf-8", "replace").rstrip()
-        if text:
-            lines.append(text)
-            report(text)
+class _Listener(threading.Thread):
+    """Reads a program's standard error to its end, whatever becomes of what it says."""
+
+    def __init__(self, process: subprocess.Popen[bytes], report: Callable[[str], None]) -> None:
+        super().__init__(daemon=True)
+        self.lines: list[str] = []
+        self.failure: Exception | None = None
+        self._process = process
+        self._report = report
+
+    def run(self) -> None:
+        for line in self._process.stderr or ():
+            text = line.decode("utf-8", "replace").rstrip()
+            if text:
+                self.lines = [*self.lines[1 - _LAST_LINES :], text]
+                self._tell(text)
+
+    def _tell(self, text: str) -> None:
+        try:
+            self._report(text)
+        except Exception as error:
+            self.failure = error
 
 
 def _settle(process: subprocess.Popen[bytes]) -> int:
