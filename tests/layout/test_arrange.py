@@ -64,6 +64,22 @@ def test_a_diamond_is_stacked_once_and_siblings_share() -> None:
     assert layout.duplicated == 0
 
 
+def test_what_more_images_share_is_lower_whatever_it_stands_on() -> None:
+    images = {
+        "a": frozenset({"base", "science", "geo"}),
+        "b": frozenset({"base", "science"}),
+        "c": frozenset({"other"}),
+    }
+    items = [item("p", "geo"), item("q", "science"), item("r", "other"), item("s", "base")]
+    layout = arrange(items, images, STANDS_ON, limit=9)
+    assert [group.name for group in layout.groups] == [
+        "base",
+        "other",
+        "science",
+        "geo",
+    ]  # 3, 2, 2, 1 images
+
+
 def test_many_layers_make_a_short_stable_name() -> None:
     layers = [f"layer{n:02}" for n in range(40)]
     images = {layer: frozenset([layer]) for layer in layers}
@@ -182,7 +198,7 @@ def test_a_large_hub_is_arranged_at_once() -> None:
         roots = set(dice.sample(layers, dice.choice([1, 1, 2, 20])))
         reached = [layer for layer in layers if layer in roots or stands_on[layer] & roots]
         items.append(item(f"p{number}", *reached, size=dice.randrange(20 * MB)))
-    start = time.perf_counter()
+    start = time.process_time()
     layout = arrange(items, images, stands_on, limit=60)
-    assert time.perf_counter() - start < 1.5  # generous: other tests share the machine
+    assert time.process_time() - start < 1.5  # generous, for slow machines
     assert all(len(groups) <= 60 for groups in layout.images.values())
