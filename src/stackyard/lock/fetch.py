@@ -10,14 +10,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
-import httpx
-
 from stackyard.errors import OutsideError
 from stackyard.lock.model import Wheel
 from stackyard.lock.settings import IndexSettings, read_settings, without_credentials
 from stackyard.lock.simple import local, offers
 from stackyard.lock.urls import Addresses
-from stackyard.lock.web import Missing, Web
+from stackyard.lock.web import Missing, Web, pieces
 
 _THREADS = 8
 _CHUNK = 1 << 18
@@ -177,7 +175,7 @@ class Fetcher:
             if source is None:
                 digest = self._web.read(
                     address,
-                    lambda response: self._save(_body(response), beside, wheel),
+                    lambda response: self._save(pieces(response, wheel.size), beside, wheel),
                     headers={"Accept-Encoding": "identity"},
                 )
             else:
@@ -213,10 +211,6 @@ class Fetcher:
         if not good:
             self._advance(-told)
         return digest.hexdigest() if size <= wheel.size else f"(over {wheel.size} bytes)"
-
-
-def _body(response: httpx.Response) -> Iterator[bytes]:
-    return response.iter_bytes(_CHUNK)
 
 
 def _file(path: Path) -> Iterator[bytes]:

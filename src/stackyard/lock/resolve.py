@@ -5,11 +5,12 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from difflib import get_close_matches
 from pathlib import Path
 
 from packaging.utils import canonicalize_name
 
-from stackyard.errors import OutsideError
+from stackyard.errors import InputError, OutsideError
 from stackyard.lock.model import Lock, LockedBase, Resolution, Upgrade
 from stackyard.lock.settings import read_settings
 from stackyard.lock.unit import resolve_unit
@@ -46,7 +47,7 @@ def resolve(
             wheel for a target, a base does not suit, a requirement is malformed.
         OutsideError: uv, an index, or the disk failed.
     """
-    upgrade = Upgrade(upgrade.everything, frozenset(map(canonicalize_name, upgrade.names)))
+    upgrade = _known(upgrade, previous)
     settings = read_settings()
     uv = Uv(settings)
     addresses = Addresses(settings, url_cache)
@@ -82,6 +83,20 @@ def resolve(
         addresses.add(seen)
     resolutions = [resolution for resolution, _ in made]
     return Lock({(r.variant, r.base): r for r in resolutions})
+
+
+def _known(upgrade: Upgrade, previous: Lock | None) -> Upgrade:
+    """The same with normalised names, all of which are locked."""
+    names = frozenset(map(canonicalize_name, upgrade.names))
+    before = previous.resolutions.values() if previous else ()
+    locked = {package.name for resolution in before for package in resolution.packages}
+    for name in sorted(names - locked):
+        near = get_close_matches(name, locked, 1)
+        raise InputError(
+            f"{name} cannot be upgraded: the lock does not have it",
+            hint=f"did you mean {near[0]}?" if near else "the lock file lists what it has",
+        )
+    return Upgrade(upgrade.everything, names)
 
 
 def _before(previous: Lock | None, variant: str, base: str) -> Resolution | None:

@@ -19,7 +19,7 @@ from packaging.utils import canonicalize_name
 
 from stackyard.errors import OutsideError
 from stackyard.lock.settings import without_credentials
-from stackyard.lock.web import Missing, Web
+from stackyard.lock.web import Missing, Web, pieces
 
 ACCEPT = (
     "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, "
@@ -107,7 +107,7 @@ def local(address: str) -> Path | None:
 
 def _page(response: httpx.Response, url: str) -> list[Offer]:
     body = bytearray()
-    for chunk in response.iter_bytes():
+    for chunk in pieces(response):
         body += chunk
         if len(body) > _LARGEST_PAGE:
             raise OutsideError(f"the index page {without_credentials(url)} is too large")

@@ -6,7 +6,7 @@ import netrc
 import os
 import ssl
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
@@ -20,6 +20,8 @@ from stackyard.lock.settings import IndexSettings, without_credentials
 TRIES = 4
 _FIRST_PAUSE = 0.25
 _LONGEST_PAUSE = 30.0
+_SLOWEST_START = 120.0
+_SLOWEST_RATE = (1 << 20) / 20
 _TIMEOUT = httpx.Timeout(30.0, connect=10.0)
 _PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
 _T = TypeVar("_T")
@@ -126,6 +128,31 @@ class Web:
         return self._logins.get(_origin(url)) or _netrc(parts.hostname or "")
 
 
+def pieces(response: httpx.Response, size: int | None = None) -> Iterator[bytes]:
+    """The body as it comes, given up when it comes far too slowly.
+
+    A server that sends a byte now and then never runs into a read timeout.
+
+    Args:
+        response: open.
+        size: of the body in bytes, when known.
+
+    Raises:
+        OutsideError: it took more than two minutes and 20 s for each MiB.
+    """
+    most = _SLOWEST_START + (size or 0) / _SLOWEST_RATE
+    began = time.monotonic()
+    got = 0
+    for piece in response.iter_bytes():
+        got += len(piece)
+        yield piece
+        if time.monotonic() - began > most:
+            raise OutsideError(
+                f"{_shown(str(response.url))} is too slow: {got} bytes in {most:.0f} s",
+                hint="run it again later, or use another index",
+            )
+
+
 def _judge(response: httpx.Response, url: str) -> None:
     status = response.status_code
     if status in (404, 410):
@@ -163,10 +190,10 @@ def _logins(settings: IndexSettings) -> dict[tuple[str, str], tuple[str, str]]:
 
 
 def _netrc(host: str) -> tuple[str, str] | None:
-    path = Path(os.environ.get("NETRC") or Path.home() / ".netrc")
     try:
+        path = Path(os.environ.get("NETRC") or Path.home() / ".netrc")
         found = netrc.netrc(path).authenticators(host)
-    except (OSError, netrc.NetrcParseError):
+    except (OSError, RuntimeError, UnicodeDecodeError, netrc.NetrcParseError):
         return None
     return (found[0], found[2] or "") if found else None
 

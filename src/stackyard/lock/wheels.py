@@ -17,7 +17,7 @@ from stackyard.lock.settings import without_credentials
 from stackyard.lock.simple import local, offers
 from stackyard.lock.tags import choose
 from stackyard.lock.targets import Goal
-from stackyard.lock.web import Missing, Web
+from stackyard.lock.web import Missing, Web, pieces
 
 _THREADS = 8
 
@@ -121,7 +121,7 @@ def _length(response: httpx.Response) -> int | None:
 def _hash(response: httpx.Response) -> tuple[str, int]:
     digest = hashlib.sha256()
     size = 0
-    for piece in response.iter_bytes(1 << 18):
+    for piece in pieces(response, _length(response)):
         digest.update(piece)
         size += len(piece)
     return digest.hexdigest(), size
