@@ -269,3 +269,10 @@ def test_no_stack_file(tmp_path: Path) -> None:
         with pytest.raises(InputError) as error:
             load(path)
         assert "there is no such file" in str(error.value)
+
+
+def test_what_a_terminal_would_obey_is_not_printed(refused: Refused) -> None:
+    message = refused('"lay\\e[2Jers": {}\n"k\\n": 1\n' + BASE)
+    assert "\x1b" not in message
+    assert "lay\\x1b[2Jers" in message
+    assert len(refused(f"{'k' * 5000}: 1\n" + BASE)) < 2000

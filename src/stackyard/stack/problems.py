@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from stackyard.errors import InputError, Position
 
 MOST_SHOWN = 50
+LONGEST = 600
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,7 @@ class Problems:
 
     def add(self, where: Position, message: str, hint: str | None = None) -> None:
         """Remember one problem."""
-        variants = self.found.setdefault(Problem(where, message, hint), [])
+        variants = self.found.setdefault(Problem(where, _printable(message), hint), [])
         if self.variant is not None and self.variant not in variants:
             variants.append(self.variant)
 
@@ -63,6 +64,15 @@ class Problems:
         if len(told) > MOST_SHOWN:
             lines.append(f"  … and {len(told) - MOST_SHOWN} more")
         raise InputError(f"the stack file has {len(told)} errors:\n" + "\n".join(lines))
+
+
+def _printable(message: str) -> str:
+    """Without control characters, which a file may hold and a terminal would obey."""
+    if len(message) > LONGEST:
+        message = message[: LONGEST - 1] + "…"
+    if message.isprintable():
+        return message
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in message)
 
 
 def _in_variants(problem: Problem, variants: list[str], rendered: int) -> Problem:
