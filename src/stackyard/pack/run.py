@@ -23,14 +23,19 @@ With 0, which is as fixed, people's `zip` and Python's `zipfile` fail on these f
 class Run:
     """Tar entries, compressed and hashed.
 
+    Args:
+        write: receives the gzip members.
+        after: tar entries that will stand before this run in its archive; they
+            are hashed and not written.
+
     Attributes:
-        size: bytes of tar so far, not compressed.
+        size: bytes of tar so far, not compressed, without *after*.
     """
 
-    def __init__(self, write: Callable[[Buffer], object]) -> None:
+    def __init__(self, write: Callable[[Buffer], object], *, after: bytes = b"") -> None:
         self.size = 0
         self._write = write
-        self._hash = hashlib.sha256()
+        self._hash = hashlib.sha256(after)
         self._pending: list[Buffer] = []
         self._waiting = 0
 

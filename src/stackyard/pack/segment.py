@@ -1,4 +1,4 @@
-"""A wheel as a segment: a run of tar entries, compressed, and kept in a cache.
+"""A wheel as a segment: the tar entries of its files, compressed, and kept in a cache.
 
 A segment is whole gzip members, so a group's blob is its segments one after the
 other. The wheel's own DEFLATE streams are used where they are long; the rest is
@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from stackyard.errors import OutsideError
 from stackyard.oci.cache import Cache
-from stackyard.oci.tar import Kind, TarEntry
+from stackyard.oci.tar import Kind, TarEntry, header
 from stackyard.pack.compiler import Compiler
 from stackyard.pack.contents import Item
 from stackyard.pack.paths import PLAIN, directories_of
@@ -34,7 +34,7 @@ class Segment:
         path: the gzip members.
         size: how many bytes those are.
         unpacked: bytes of tar in them, without an end of archive.
-        diff_id: of the layer that this segment alone would be.
+        diff_id: of the layer that this segment alone would be, directories included.
         index: a side file; see `read_index`.
     """
 
@@ -109,7 +109,7 @@ def _index_key(key: str) -> str:
 
 def _pack(key: str, items: Mapping[str, Item], cache: Cache) -> Segment:
     with cache.create(key) as file:
-        run = Run(file.write)
+        run = Run(file.write, after=directory_entries(items))
         _write(run, items)
         diff_id = run.diff_id()
         size = file.tell()
@@ -127,9 +127,20 @@ def _pack(key: str, items: Mapping[str, Item], cache: Cache) -> Segment:
     return found
 
 
+def directory_entries(files: Iterable[str]) -> bytes:
+    """The tar entries of the directories that files are in.
+
+    A layer must have one for each: old engines give a missing parent a mode that
+    keeps users out. It must have only one: podman and docker refuse an archive in
+    which a path stands twice, so they are written for a whole group at once.
+    """
+    return b"".join(
+        header(TarEntry(name=path, kind=Kind.DIRECTORY, mode=0o755, mtime=MTIME))
+        for path in sorted(directories_of(files) - PLAIN)
+    )
+
+
 def _write(run: Run, items: Mapping[str, Item]) -> None:
-    for path in sorted(directories_of(items) - PLAIN):
-        run.entry(TarEntry(name=path, kind=Kind.DIRECTORY, mode=0o755, mtime=MTIME))
     for path in sorted(items):
         item = items[path]
         mode = 0o755 if item.executable else 0o644
