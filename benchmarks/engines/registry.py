@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
 import shutil
@@ -87,7 +88,9 @@ class Registry:
         for layer in layers:
             with (
                 self._get(f"blobs/{layer['digest']}") as blob,
-                tarfile.open(fileobj=blob, mode="r|gz") as tar,
+                # Not "r|gz": that reads only the first of several gzip members.
+                gzip.GzipFile(fileobj=blob) as plain,
+                tarfile.open(fileobj=plain, mode="r|") as tar,
             ):
                 for member in tar:
                     pyc += member.name.endswith(".pyc")
