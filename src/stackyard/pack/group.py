@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from io import BytesIO
 
 from stackyard.errors import OutsideError
 from stackyard.oci.decompress import decompress, reader
@@ -105,10 +106,10 @@ def _unpacked(segment: Segment) -> Iterator[bytes]:
 
 def _without(part: _Part) -> Iterator[bytes]:
     """The tar entries of a segment but for the files that are there already."""
-    path = part.segment.path
-    with disk(f"reading a packed wheel, {path}"), path.open("rb") as file:
-        found = entries(reader(file), lambda entry: None if entry.name in part.already else entry)
-        yield from (piece for piece in found if piece is not END)
+    # Rare, and then of a small file in a namespace: the segment may be held whole.
+    archive = BytesIO(b"".join(_pieces(part.segment)) + END_OF_ARCHIVE)
+    found = entries(reader(archive), lambda e: None if e.name in part.already else e)
+    yield from (piece for piece in found if piece is not END)
 
 
 def _damaged(segment: Segment) -> OutsideError:
