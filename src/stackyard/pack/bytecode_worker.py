@@ -26,33 +26,39 @@ HEADER = importlib.util.MAGIC_NUMBER + CHECKED_HASH
 
 
 def has_sets(code: types.CodeType) -> bool:
-    """Whether a constant is a set of several, whose order in a pyc varies (bpo-37596)."""
-    return any(
-        (isinstance(const, frozenset) and len(const) > 1)
-        or (isinstance(const, types.CodeType) and has_sets(const))
-        for const in code.co_consts
-    )
+    """Whether a constant in the code is a set of several."""
+    for const in code.co_consts:
+        kind = type(const)
+        if kind is types.CodeType:
+            if has_sets(const):
+                return True
+        elif kind is frozenset and len(const) > 1:
+            return True
+    return False
 
 
-def marshalled(code: types.CodeType) -> bytes:
-    """The code as bytes that depend on nothing else that this process did, or b""."""
-    if sys.version_info >= (3, 11):  # noqa: UP036 - it runs on older ones
-        return marshal.dumps(code)
+def marshalled(name: str, source: bytes) -> bytes:
+    """The module's code, as bytes that depend on nothing else that this process did, or b""."""
+    code = compile(source, name, "exec", dont_inherit=True, optimize=0)
     if has_sets(code):
-        return b""
-    # Strings that nobody else uses are written differently (bpo-34093). While a
-    # copy lives, the interned ones, which others may use, all have two users.
-    copy = marshal.loads(marshal.dumps(code))  # noqa: F841, S302
+        if sys.version_info < (3, 11):  # noqa: UP036 - it runs on older ones
+            return b""  # their order follows addresses (bpo-37596)
+        # Whether equal sets become one depends on which strings were interned before.
+        # While the first code lives all are, and so the second is always the same.
+        return marshal.dumps(compile(source, name, "exec", dont_inherit=True, optimize=0))
+    if sys.version_info < (3, 11):  # noqa: UP036
+        # Strings that nobody else uses are written differently (bpo-34093). While a
+        # copy lives, the interned ones, which others may use, all have two users.
+        copy = marshal.loads(marshal.dumps(code))  # noqa: F841, S302
     return marshal.dumps(code)
 
 
 def compiled(name: str, source: bytes) -> bytes:
     """A pyc, or b"" for what is not Python for this version: a template, a test of errors."""
     try:
-        code = compile(source, name, "exec", dont_inherit=True, optimize=0)
+        data = marshalled(name, source)
     except (SyntaxError, ValueError, RecursionError, MemoryError, OverflowError):
         return b""
-    data = marshalled(code)
     return data and HEADER + importlib.util.source_hash(source) + data
 
 

@@ -6,18 +6,20 @@ releases of one minor version may compile the same line a little differently.
 
 from __future__ import annotations
 
+import atexit
+import os
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 from stackyard.errors import OutsideError
-from stackyard.pack.wheelentry import Buffer
 
-Module = tuple[str, Buffer]
+Module = tuple[str, bytes | bytearray | memoryview]
 """The file name that tracebacks show, and the source."""
 
 _BATCH = 1 << 20
@@ -86,6 +88,9 @@ def _candidates(minor: str) -> Iterator[str]:
         yield sys.executable
     if found := shutil.which(name):
         yield found
+    # pyenv's shims on PATH work for the chosen version only; the others are here.
+    pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
+    yield from sorted(map(str, pyenv.glob(f"versions/{minor}.*/bin/{name}")), reverse=True)
     yield from _managed_by_uv(minor)
 
 
@@ -136,9 +141,22 @@ def _batches(modules: Iterable[Module]) -> Iterator[list[Module]]:
         yield batch
 
 
-@cache
+_sessions: dict[str, _Session] = {}
+
+
+def close_sessions() -> None:
+    """End the interpreters that this process started; the next use starts them anew."""
+    while _sessions:
+        _sessions.popitem()[1].close()
+
+
+atexit.register(close_sessions)
+
+
 def _session(executable: str) -> _Session:
-    return _Session(executable)
+    if executable not in _sessions:
+        _sessions[executable] = _Session(executable)
+    return _sessions[executable]
 
 
 class _Session:
@@ -180,9 +198,15 @@ class _Session:
         return answers
 
     def _crashed(self) -> OutsideError:
-        _session.cache_clear()
+        _sessions.pop(self._executable, None)
+        return self._failed(f"it ended with {self.close()}")
+
+    def close(self) -> int:
+        """End the interpreter and give its exit status."""
         self._process.kill()
-        return self._failed(f"it ended with {self._process.wait()}")
+        with suppress(OSError):  # what was not yet sent has no reader
+            self._process.communicate()
+        return self._process.returncode
 
     def _failed(self, found: str) -> OutsideError:
         return OutsideError(
@@ -191,7 +215,7 @@ class _Session:
         )
 
 
-def _request(batch: Sequence[Module]) -> Iterator[Buffer]:
+def _request(batch: Sequence[Module]) -> Iterator[bytes | bytearray | memoryview]:
     yield len(batch).to_bytes(4, "little")
     for name, source in batch:
         for part in (name.encode("utf-8", "surrogateescape"), source):

@@ -93,7 +93,8 @@ class WheelEntry(io.RawIOBase):
         # libdeflate compares the trailer, which it expects where the stream really
         # ends, with what it found: so length, CRC and junk after the stream are checked.
         try:
-            return deflate.gzip_decompress(member, self.length)
+            # A length of 0 would mean that it is unknown, and that nothing is checked.
+            return deflate.gzip_decompress(member, max(self.length, 1))
         except deflate.DeflateError:
             raise self._damaged() from None
 

@@ -22,6 +22,7 @@ from stackyard.pack.wheelentry import WheelEntry
 _LOCAL_HEADER = 30
 _MAX_GROWTH = 200
 _ROOM = 64 << 20
+_MAX_TEXT = 64 << 20
 _ENCRYPTED = 0x1
 _NEEDED = ("METADATA", "RECORD", "WHEEL")
 
@@ -54,6 +55,20 @@ class WheelArchive(WheelFile):
         prefix = f"{self.dist_info_dir}/"
         return [n.removeprefix(prefix) for n in self._files if n.startswith(prefix)]
 
+    def read_dist_info(self, filename: str) -> str:
+        """The text of a file in the dist-info directory.
+
+        Raises:
+            BadWheelError: it is not there, or far too long.
+            ValueError: it is damaged, or not UTF-8.
+        """
+        info = self._files.get(f"{self.dist_info_dir}/{filename}")
+        if info is None:
+            raise BadWheelError(f"its {self.dist_info_dir} has no {filename}")
+        if info.file_size > _MAX_TEXT:
+            raise BadWheelError(f"its {filename} is {info.file_size} bytes long")
+        return bytes(self._entry(info).content()).decode("utf-8")
+
     @cached_property
     def data_dir(self) -> str:
         """The data directory as it is spelled in this wheel.
@@ -78,12 +93,15 @@ class WheelArchive(WheelFile):
                 continue
             _, digest, size = rows.get(name, (name, "", ""))
             known = digest if digest.startswith("sha256=") and size == str(info.file_size) else ""
-            entry = WheelEntry(info, self._stream(info), known)
+            entry = self._entry(info, known)
             executable = bool(info.external_attr >> 16 & 0o111)
             yield (name, "", ""), cast("BinaryIO", entry), executable
 
     def _record(self) -> list[str]:
         return self.read_dist_info("RECORD").splitlines()
+
+    def _entry(self, info: ZipInfo, digest: str = "") -> WheelEntry:
+        return WheelEntry(info, self._stream(info), digest)
 
     def _stream(self, info: ZipInfo) -> memoryview:
         start = info.header_offset
@@ -98,9 +116,9 @@ class WheelArchive(WheelFile):
         return raw
 
     def _check_names(self) -> None:
-        missing = [n for n in _NEEDED if f"{self.dist_info_dir}/{n}" not in self._files]
-        if missing:
-            raise BadWheelError(f"its {self.dist_info_dir} has no {', '.join(missing)}")
+        for name in _NEEDED:
+            if f"{self.dist_info_dir}/{name}" not in self._files:
+                raise BadWheelError(f"its {self.dist_info_dir} has no {name}")
         metadata = parse_metadata_file(self.read_dist_info("METADATA"))
         name, version = str(metadata["Name"]), str(metadata["Version"])
         inside = self.dist_info_dir.removesuffix(".dist-info").rpartition("-")[2]
@@ -162,11 +180,11 @@ def _same_version(one: str, other: str) -> bool:
     return _version(one) == _version(other)
 
 
-def _version(text: str) -> str:
+def _version(text: str) -> Version | str:
     """*text* normalised; in file names ``-`` and ``+`` may have become ``_``."""
     for candidate in (text, text.replace("_", "-"), text.replace("_", "+")):
         try:
-            return str(Version(candidate))
+            return Version(candidate)
         except InvalidVersion:
             continue
     return text
