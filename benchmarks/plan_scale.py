@@ -1,10 +1,11 @@
 """How long `stackyard plan` takes, and how much memory, on a large stack with its lock.
 
-    python benchmarks/plan_scale.py             300 layers, 1,000 targets, two shapes
+    python benchmarks/plan_scale.py             300 layers, 1,000 targets, three shapes
     python benchmarks/plan_scale.py --profile   and where the time goes
 
-The stack is made up: a base and 299 layers on one or two others, about 1,400 packages,
-images of one to four layers, so that there are diamonds and packages shared in every way.
+The stack is made up: a base and 299 layers on one or two others, about 1,200 packages,
+images of one to four layers, so that there are diamonds. In the tangled shape, a hard case,
+packages are shared in every way, and most images are over their layer budget.
 The lock is written with Stackyard's own model; nothing is asked of any network and the
 store is empty. Beside it, and in turns with it, Python alone reads the same stack file with
 ruamel.yaml. Goal: under 2 s and 300 MB.
@@ -35,8 +36,10 @@ from stackyard.stack.load import load
 
 LAYERS = 300
 PACKAGES = 1400
-SHAPES = ((500, 2), (100, 10))
-"""Images and variants; their product is the number of targets."""
+SHAPES = ((500, 2, False), (100, 10, False), (500, 2, True))
+"""Images, variants (their product is the number of targets), and whether it is tangled."""
+_BRANCHES = 40
+"""Layers that others stand on."""
 GOAL_SECONDS = 2.0
 GOAL_MB = 300
 _READ = "import sys; from ruamel.yaml import YAML; YAML(typ='safe').load(open(sys.argv[1]))"
@@ -68,31 +71,42 @@ class Run:
     memory: float
 
 
-def invent(images: int) -> Shape:
-    """The same collection every time."""
+def invent(images: int, *, tangled: bool) -> Shape:
+    """The same collection every time.
+
+    As collections are, a few packages are required by most others, the first
+    layers ask for those, and each further layer asks for some of its own. Where
+    it is *tangled*, every layer asks for any packages and those require any others.
+    """
     dice = random.Random(2)  # noqa: S311 - a made-up stack, no secret
-    names = ["base", *(f"layer{number:03}" for number in range(1, LAYERS))]
-    on: dict[str, list[str]] = {"base": []}
+    names = [f"layer{number:03}" for number in range(1, LAYERS)]
+    lean = 1 if tangled else 4
+    on: dict[str, list[str]] = {"base": [], names[0]: ["base"]}
+    asks = {names[0]: list(range(0, 60, 2))}
     for number, name in enumerate(names[1:], 1):
-        below = names[1 : max(2, min(number, 40))]
-        on[name] = (
-            ["base"]
-            if number == 1
-            else sorted(dice.sample(below, min(2, len(below), 1 + number % 2)))
-        )
+        below = names[: min(number, _BRANCHES)]
+        on[name] = sorted(dice.sample(below, min(len(below), 1 + number % 2)))
+        own = range(PACKAGES) if tangled else _share(number)
+        asks[name] = sorted(dice.sample(own, min(len(own), 6)))
     requires = [
-        sorted(dice.sample(range(number), min(number, dice.choice([0, 0, 1, 2, 4]))))
+        sorted({int(number * dice.random() ** lean) for _ in range(dice.choice([0, 0, 1, 2, 4]))})
+        if number
+        else []
         for number in range(PACKAGES)
     ]
-    asks = {name: sorted(dice.sample(range(PACKAGES), 6)) for name in names[1:]}
-    tops = names[1:]
     chosen = {
         f"image{number:03}": sorted(
-            {tops[number % len(tops)], *dice.sample(tops, dice.randint(0, 3))}
+            {names[number % len(names)], *dice.sample(names, dice.randint(0, 3))}
         )
         for number in range(images)
     }
-    return Shape(on, asks, requires, _all_used(chosen, tops))
+    return Shape(on, asks, requires, _all_used(chosen, names))
+
+
+def _share(number: int) -> range:
+    """The packages that a layer draws from: a stretch of its own, with some neighbours'."""
+    width = PACKAGES // LAYERS
+    return range(number * width, min(PACKAGES, (number + 3) * width))
 
 
 def _all_used(images: dict[str, list[str]], layers: list[str]) -> dict[str, list[str]]:
@@ -206,12 +220,12 @@ def measured(command: list[str]) -> Run:
     return Run(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024 / 1e6)
 
 
-def measure(images: int, variants: int, *, rounds: int, profile: bool) -> bool:
+def measure(images: int, variants: int, tangled: bool, *, rounds: int, profile: bool) -> bool:
     """Measure one shape and print it; whether it reaches the goal."""
     stackyard = str(Path(sys.executable).with_name("stackyard"))
     with tempfile.TemporaryDirectory(prefix="stackyard-plan-") as folder:
         path = Path(folder, "stackyard.yaml")
-        shape = invent(images)
+        shape = invent(images, tangled=tangled)
         path.write_text(stack_file(shape, variants))
         lock = lock_for(shape, path)
         write_lock(path.with_suffix(".lock"), lock)
@@ -227,7 +241,9 @@ def measure(images: int, variants: int, *, rounds: int, profile: bool) -> bool:
         sizes = [path.stat().st_size, path.with_suffix(".lock").stat().st_size]
     packages = max(len(resolution.packages) for resolution in lock.resolutions.values())
     print(f"\n{LAYERS} layers, {images} images x {variants} variants = {images * variants} targets")
-    print(f"  {packages} packages; stack file {sizes[0] >> 10} KiB, lock {sizes[1] >> 10} KiB")
+    print(
+        f"  {'tangled; ' if tangled else ''}{packages} packages; stack file {sizes[0] >> 10} KiB, lock {sizes[1] >> 10} KiB"
+    )
     plans, reads = _median(taken["plan"]), _median(taken["read"])
     print("                          wall     CPU   memory")
     print(f"  stackyard plan      {_told(plans)}   {last.splitlines()[-1]}")
@@ -271,8 +287,7 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=5, metavar="N", help="runs (default 5)")
     arguments = parser.parse_args()
     reached = [
-        measure(images, variants, rounds=arguments.rounds, profile=arguments.profile)
-        for images, variants in SHAPES
+        measure(*shape, rounds=arguments.rounds, profile=arguments.profile) for shape in SHAPES
     ]
     return int(not all(reached))
 
