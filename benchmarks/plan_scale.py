@@ -241,9 +241,9 @@ def measure(images: int, variants: int, tangled: bool, *, rounds: int, profile: 
         sizes = [path.stat().st_size, path.with_suffix(".lock").stat().st_size]
     packages = max(len(resolution.packages) for resolution in lock.resolutions.values())
     print(f"\n{LAYERS} layers, {images} images x {variants} variants = {images * variants} targets")
-    print(
-        f"  {'tangled; ' if tangled else ''}{packages} packages; stack file {sizes[0] >> 10} KiB, lock {sizes[1] >> 10} KiB"
-    )
+    if tangled:
+        print("  tangled")
+    print(f"  {packages} packages; stack file {sizes[0] >> 10} KiB, lock {sizes[1] >> 10} KiB")
     plans, reads = _median(taken["plan"]), _median(taken["read"])
     print("                          wall     CPU   memory")
     print(f"  stackyard plan      {_told(plans)}   {last.splitlines()[-1]}")
