@@ -105,7 +105,10 @@ class Packer:
         return self.segment(f"{name}-{version}-py3-none-any.whl", data)
 
     def unpack(self, *segments: Segment) -> dict[str, tuple[tarfile.TarInfo, bytes]]:
-        return unpack(self.store, pack_group(self.store, segments))
+        return self.unpack_layer(pack_group(self.store, segments))
+
+    def unpack_layer(self, layer: Layer) -> dict[str, tuple[tarfile.TarInfo, bytes]]:
+        return unpack(self.store, layer)
 
 
 def unpack(store: Store, layer: Layer) -> dict[str, tuple[tarfile.TarInfo, bytes]]:

@@ -250,6 +250,16 @@ def test_no_path_stands_twice_in_a_group(packer):
     assert {f"{SITE}/ns/one.py", f"{SITE}/ns/two.py", f"{SITE}/ns/deep/a.py"} <= set(names)
 
 
+def test_what_two_segments_share_is_in_a_group_once(packer):
+    large = RANDOM(9).randbytes(30_000)
+    one = packer.wheel("one", "1.0", {"ns/__init__.py": b"", "ns/one.py": b"1", "ns/big": large})
+    two = packer.wheel("two", "2.0", {"ns/__init__.py": b"", "ns/two.py": b"2", "ns/big": large})
+    found = packer.unpack(one, two)  # which refuses a path that stands twice
+    assert {"__init__.py", "one.py", "two.py", "big"} <= {n.rpartition("/")[2] for n in found}
+    assert found[f"{SITE}/ns/big"][1] == large
+    assert f"{SITE}/two-2.0.dist-info/RECORD" in found
+
+
 def test_a_damaged_segment_makes_no_group(packer):
     one = packer.wheel("one", "1.0", {"ns/one.py": b"1"})
     one.path.write_bytes(one.path.read_bytes()[:-20])

@@ -25,31 +25,32 @@ CHECKED_HASH = (3).to_bytes(4, "little")
 HEADER = importlib.util.MAGIC_NUMBER + CHECKED_HASH
 
 
-def has_sets(code: types.CodeType) -> bool:
-    """Whether a constant in the code is a set of several."""
+def sets_in(code: types.CodeType) -> "list[frozenset[object]]":
+    """The constants in the code that are sets of several."""
+    found = []
     for const in code.co_consts:
         kind = type(const)
         if kind is types.CodeType:
-            if has_sets(const):
-                return True
+            found += sets_in(const)
         elif kind is frozenset and len(const) > 1:
-            return True
-    return False
+            found.append(const)
+    return found
 
 
 def marshalled(name: str, source: bytes) -> bytes:
     """The module's code, as bytes that depend on nothing else that this process did, or b""."""
     code = compile(source, name, "exec", dont_inherit=True, optimize=0)
-    if has_sets(code):
-        if sys.version_info < (3, 11):  # noqa: UP036 - it runs on older ones
+    sets = sets_in(code)
+    if sys.version_info < (3, 11):  # noqa: UP036 - it runs on older ones
+        if sets:
             return b""  # their order follows addresses (bpo-37596)
-        # Whether equal sets become one depends on which strings were interned before.
-        # While the first code lives all are, and so the second is always the same.
-        return marshal.dumps(compile(source, name, "exec", dont_inherit=True, optimize=0))
-    if sys.version_info < (3, 11):  # noqa: UP036
         # Strings that nobody else uses are written differently (bpo-34093). While a
         # copy lives, the interned ones, which others may use, all have two users.
         copy = marshal.loads(marshal.dumps(code))  # noqa: F841, S302
+    elif len(set(sets)) < len(sets):
+        # Whether equal sets become one depends on which strings were interned before.
+        # While the first code lives all are, and so the second is always the same.
+        return marshal.dumps(compile(source, name, "exec", dont_inherit=True, optimize=0))
     return marshal.dumps(code)
 
 

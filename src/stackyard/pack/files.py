@@ -128,7 +128,7 @@ def _sources(root: Path, entry: FileEntry) -> Iterator[_Source]:
         raise InputError(
             f"packing {entry.source}: {entry.target!r} is no place for a file", hint=_HINT
         )
-    source = (root / entry.source).resolve()
+    source = _resolved(root / entry.source)
     if not source.is_relative_to(root):
         raise InputError(f"packing {entry.source}: it is not in the project {root}", hint=_HINT)
     if not source.exists():
@@ -172,12 +172,19 @@ def _tar(
 
 def _link(root: Path, path: Path) -> str:
     target = str(path.readlink())
-    if posixpath.isabs(target) or not path.resolve().is_relative_to(root):
+    if posixpath.isabs(target) or not _resolved(path).is_relative_to(root):
         raise InputError(
             f"packing {path}: the link leads out of the project, to {target}",
             hint="put the file itself there, or link to one in the project by a relative path",
         )
     return target
+
+
+def _resolved(path: Path) -> Path:
+    try:
+        return path.resolve()
+    except RuntimeError:
+        raise InputError(f"packing {path}: the link leads to itself", hint=_HINT) from None
 
 
 def _content(source: _Source) -> Content:
