@@ -122,6 +122,7 @@ def workspace(parent: Path | None) -> Iterator[Path]:
     try:
         yield folder
     finally:
+        print(f"removing {folder}", flush=True)
         for mount in _mounts(folder):
             subprocess.run(["umount", "--lazy", mount], check=False)
         shutil.rmtree(folder, ignore_errors=True)
