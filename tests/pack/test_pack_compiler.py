@@ -20,7 +20,7 @@ from stackyard.pack.compiler import Compiler, find_compiler
 from stackyard.pack.segment import pack_segment
 
 MINOR = f"{sys.version_info.major}.{sys.version_info.minor}"
-HERE = Compiler(MINOR, sys.executable)
+HERE = Compiler(MINOR, (sys.executable,))
 STDLIB = Path(os.__file__).parent
 SOURCES = [
     (f"/usr/lib/x/{path.name}", path.read_bytes())
@@ -175,7 +175,7 @@ def test_a_shim_that_fails_is_passed_over(tmp_path, monkeypatch):
     assert find_compiler("3.99") is None
     shim.write_text("#!/bin/sh\necho cpython 3 99 final\n")
     compiler_module._is_right.cache_clear()
-    assert find_compiler("3.99") == Compiler("3.99", str(shim))
+    assert find_compiler("3.99") == Compiler("3.99", (str(shim),))
     shim.write_text("#!/bin/sh\necho pypy 3 99 final\n")
     compiler_module._is_right.cache_clear()
     assert find_compiler("3.99") is None
@@ -183,10 +183,10 @@ def test_a_shim_that_fails_is_passed_over(tmp_path, monkeypatch):
 
 def test_an_interpreter_that_is_gone_or_dies_is_said_clearly(tmp_path):
     with pytest.raises(OutsideError, match="No such file"):
-        compile_all(Compiler("3.99", str(tmp_path / "python")), [("/a.py", b"")])
+        compile_all(Compiler("3.99", (str(tmp_path / "python"),)), [("/a.py", b"")])
     start_fresh()
     compile_all(HERE, [("/a.py", b"")])
-    session = compiler_module._session(HERE.executable)
+    session = compiler_module._session(HERE.command)
     os.kill(session._process.pid, signal.SIGKILL)
     session._process.wait()
     with pytest.raises(OutsideError, match="compiling bytecode with"):

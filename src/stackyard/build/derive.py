@@ -24,6 +24,7 @@ from stackyard.build.steps import (
 )
 from stackyard.build.wheels import wheel_task
 from stackyard.errors import InputError
+from stackyard.inventory.facts import PythonFacts
 from stackyard.layout.arrange import arrange
 from stackyard.layout.values import Group, Item, Layout
 from stackyard.lock.model import Lock, LockedBase, LockedPackage, Resolution
@@ -32,8 +33,18 @@ from stackyard.pack.files import Folder, fingerprints
 from stackyard.pack.task import segment_key
 from stackyard.stack.values import Image, Layer, Stack, Target, User, Variant
 
-Compiles = Callable[[LockedBase], bool]
-"""Whether bytecode for packages on a base can be made."""
+
+@dataclass(frozen=True)
+class Compilers:
+    """What makes bytecode on this machine, for a base and a platform.
+
+    Attributes:
+        any: whether anything does.
+        own: whether the base's own Python does.
+    """
+
+    any: Callable[[LockedBase, str], bool]
+    own: Callable[[LockedBase, str], bool]
 
 
 @dataclass
@@ -49,7 +60,7 @@ class Derived:
     notes: dict[Target, str] = field(default_factory=dict)
 
 
-def derive(stack: Stack, lock: Lock, targets: Iterable[Target], *, compiles: Compiles) -> Derived:
+def derive(stack: Stack, lock: Lock, targets: Iterable[Target], *, compilers: Compilers) -> Derived:
     """The steps that the given targets consist of.
 
     Groups are arranged over all images of a variant, whichever targets are
@@ -66,7 +77,7 @@ def derive(stack: Stack, lock: Lock, targets: Iterable[Target], *, compiles: Com
         image = stack.image(target)
         place = (target.variant, image.base, target.platform)
         if place not in lines:
-            lines[place] = _line(stack, lock, *place, compiles=compiles)
+            lines[place] = _line(stack, lock, *place, compilers=compilers)
         _derive_image(derived, lines[place], target, image, stack.root, files)
     return derived
 
@@ -83,7 +94,7 @@ class _Line:
 
 
 def _line(
-    stack: Stack, lock: Lock, variant_name: str, base: str, platform: str, *, compiles: Compiles
+    stack: Stack, lock: Lock, variant_name: str, base: str, platform: str, *, compilers: Compilers
 ) -> _Line:
     variant = stack.variants[variant_name]
     resolution = lock.resolutions.get((variant_name, base))
@@ -97,16 +108,22 @@ def _line(
     packages = [p for p in resolution.packages if platform in p.wheels]
     below = _stands_on(variant.layers)
     layout = _arrange(stack, variant, below, resolution, packages, platform)
-    compiled_by = locked.python.minor if stack.bytecode and compiles(locked) else None
+    base_step = _base_step(variant.layers[base], locked, platform, scope)
+    packer = _Packer(
+        scope,
+        platform,
+        locked.python,
+        compiled_by=locked.python.minor
+        if stack.bytecode and compilers.any(locked, platform)
+        else None,
+        compiler_base=base_step.key if compilers.own(locked, platform) else None,
+    )
     by_id = {_item_id(p, platform): p for p in packages}
     return _Line(
         variant,
-        _base_step(variant.layers[base], locked, platform, scope),
+        base_step,
         layout,
-        tuple(
-            _group_step(group, by_id, locked, platform, compiled_by, scope)
-            for group in layout.groups
-        ),
+        tuple(packer.step(group, by_id) for group in layout.groups),
         below,
     )
 
@@ -191,32 +208,41 @@ def _base_step(layer: Layer, locked: LockedBase, platform: str, scope: str) -> B
     )
 
 
-def _group_step(
-    group: Group,
-    by_id: Mapping[str, LockedPackage],
-    locked: LockedBase,
-    platform: str,
-    compiled_by: str | None,
-    scope: str,
-) -> GroupStep:
-    packages = tuple(by_id[item.id] for item in group.items)
-    python = locked.python
-    keys = [segment_key(wheel_task(p, platform, python, compiled_by)) for p in packages]
-    return GroupStep(
-        name=group.name,
-        key=key_of("packages", segments=keys),
-        scope=scope,
-        facts={p.name: p.version for p in packages}
-        | {
-            "(wheels for)": f"python {python.minor} in /{python.scheme.purelib}",
-            "(bytecode)": compiled_by or "none",
-        },
-        layers=tuple(sorted({need.layer for need in group.needs})),
-        packages=packages,
-        platform=platform,
-        python=python,
-        compiled_by=compiled_by,
-    )
+@dataclass
+class _Packer:
+    """Turns groups into steps; a package that stands in many groups is keyed once."""
+
+    scope: str
+    platform: str
+    python: PythonFacts
+    compiled_by: str | None
+    compiler_base: str | None
+    _keys: dict[str, str] = field(default_factory=dict)
+
+    def step(self, group: Group, by_id: Mapping[str, LockedPackage]) -> GroupStep:
+        packages = tuple(by_id[item.id] for item in group.items)
+        return GroupStep(
+            name=group.name,
+            key=key_of("packages", segments=[self._key(i.id, by_id[i.id]) for i in group.items]),
+            scope=self.scope,
+            facts={p.name: p.version for p in packages}
+            | {
+                "(wheels for)": f"python {self.python.minor} in /{self.python.scheme.purelib}",
+                "(bytecode)": self.compiled_by or "none",
+            },
+            layers=tuple(sorted({need.layer for need in group.needs})),
+            packages=packages,
+            platform=self.platform,
+            python=self.python,
+            compiled_by=self.compiled_by,
+            compiler_base=self.compiler_base,
+        )
+
+    def _key(self, id_: str, package: LockedPackage) -> str:
+        if id_ not in self._keys:
+            task = wheel_task(package, self.platform, self.python, self.compiled_by)
+            self._keys[id_] = segment_key(task)
+        return self._keys[id_]
 
 
 def _derive_image(

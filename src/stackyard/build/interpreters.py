@@ -1,19 +1,54 @@
-"""Which Python compiles the bytecode of which image."""
+"""Which Python compiles the bytecode of which image.
+
+The base's own, where it is a Debian suite for this machine: then every machine makes
+the same. Else whatever interpreter of the minor version this machine has.
+"""
 
 from __future__ import annotations
 
 from functools import cache
 
+from stackyard.errors import OutsideError
 from stackyard.lock.model import LockedBase
+from stackyard.oci.descriptor import Descriptor
+from stackyard.oci.store import Store
 from stackyard.pack.compiler import Compiler, find_compiler
+from stackyard.system.interpreter import python_of, runs_here
+
+
+def has_own(base: LockedBase, platform: str) -> bool:
+    """Whether a base's own Python compiles for what stands on it."""
+    return bool(base.debs) and runs_here(platform)
+
+
+def compiles(base: LockedBase, platform: str) -> bool:
+    """Whether packages on a base for a platform get bytecode here."""
+    return has_own(base, platform) or _local(base.python.minor) is not None
+
+
+def local_compiler(minor: str) -> Compiler:
+    """This machine's interpreter for a minor version.
+
+    Raises:
+        OutsideError: it went away since the plan was made.
+    """
+    found = _local(minor)
+    if found is None:
+        raise OutsideError(
+            f"there is no Python {minor} here any more", hint="run the command again"
+        )
+    return found
+
+
+def own_compiler(store: Store, base: Descriptor, minor: str) -> Compiler:
+    """The Python of a base.
+
+    Raises:
+        OutsideError: the base lacks it, or the disk is full.
+    """
+    return Compiler(minor, python_of(store, base, minor))
 
 
 @cache
-def compiler_for(minor: str) -> Compiler | None:
-    """An interpreter of this minor version on this machine; looked for once."""
+def _local(minor: str) -> Compiler | None:
     return find_compiler(minor)
-
-
-def compiles(base: LockedBase) -> bool:
-    """Whether packages on a base get bytecode here."""
-    return compiler_for(base.python.minor) is not None

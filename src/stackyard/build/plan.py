@@ -96,11 +96,11 @@ def make_plan(derived: Derived, store: Store, *, project: str) -> Plan:
 
 
 def _reason(store: Store, step: Step, project: str) -> str:
+    if store.recall("step", step.key) is not None:
+        return "no longer whole in the store"
     before = last_facts(store, step, project=project)
     if before is None:
         return "not built yet"
-    if store.recall("step", step.key) is not None:
-        return "no longer whole in the store"
     return changes(before, step.facts) or "made by another version of Stackyard"
 
 

@@ -65,13 +65,21 @@ class AccountsStep(Step):
 
 @dataclass(frozen=True, kw_only=True)
 class GroupStep(Step):
-    """Pack a group of locked packages into one OCI layer."""
+    """Pack a group of locked packages into one OCI layer.
+
+    Attributes:
+        compiled_by: the minor version of the Python that makes bytecode; None for
+            no bytecode.
+        compiler_base: key of the base whose own Python that is; None for a Python
+            of this machine.
+    """
 
     kind: ClassVar[str] = "packages"
     packages: tuple[LockedPackage, ...]
     platform: str
     python: PythonFacts
     compiled_by: str | None
+    compiler_base: str | None
 
     @property
     def size(self) -> int:

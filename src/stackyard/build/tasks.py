@@ -13,7 +13,7 @@ from typing import Any
 
 from stackyard.build import work
 from stackyard.build.assembly import assemble_image
-from stackyard.build.interpreters import compiler_for
+from stackyard.build.interpreters import local_compiler, own_compiler
 from stackyard.build.plan import Plan
 from stackyard.build.results import Made
 from stackyard.build.scheduler import Task
@@ -22,7 +22,7 @@ from stackyard.build.wheels import wheel_task
 from stackyard.lock.model import LockedPackage, Wheel
 from stackyard.oci.store import Store
 from stackyard.pack.segment import Segment, cached_segment
-from stackyard.pack.task import WheelTask, segment_key
+from stackyard.pack.task import WheelTask, packing_cost, segment_key
 
 Fetch = Callable[[str, Wheel], Path]
 """Brings the wheel of a package here, checked."""
@@ -137,12 +137,43 @@ class TaskGraph:
             yield Task(
                 fetch, "thread", self.fetch, lambda _: (package.name, wheel), cost=wheel.size
             )
+        compiler = self._add_compiler(step)
+        yield Task(
+            id_,
+            "process",
+            work.make_segment,
+            lambda results: (
+                self.store,
+                task,
+                results[fetch],
+                results[compiler] if compiler else None,
+            ),
+            (fetch, compiler) if compiler else (fetch,),
+            cost=packing_cost(task, wheel.size),
+        )
 
-        def arguments(results: Mapping[str, Any]) -> tuple[Any, ...]:
-            compiler = compiler_for(step.python.minor) if step.compiled_by else None
-            return self.store, task, results[fetch], compiler
-
-        yield Task(id_, "process", work.make_segment, arguments, (fetch,), cost=wheel.size)
+    def _add_compiler(self, step: GroupStep) -> str | None:
+        """The task that gives the compiler of a group's bytecode."""
+        if step.compiled_by is None:
+            return None
+        minor, base = step.compiled_by, step.compiler_base
+        id_ = f"python:{base or minor}"
+        if id_ in self.owners:
+            return id_
+        self.owners[id_] = step.key
+        if base is None:
+            task = Task(id_, "thread", local_compiler, lambda _: (minor,), cost=_FIRST)
+        else:
+            task = Task(
+                id_,
+                "thread",
+                own_compiler,
+                lambda results: (self.store, self._made(base, results).manifest, minor),
+                () if self.plan.decisions[base].made else (base,),
+                cost=_FIRST,
+            )
+        self.tasks.append(task)
+        return id_
 
 
 def _known(segment: Segment) -> Segment:

@@ -70,7 +70,7 @@ class StepWatcher(Watcher):
     def started(self, task: Task) -> None:
         """A step starts with the first of its parts that is not a download."""
         step = self._step(task)
-        if task.id.startswith("wheel:") or step.key in self._begun:
+        if task.id.startswith(("wheel:", "python:")) or step.key in self._begun:
             return
         self._begun[step.key] = time.monotonic()
         total = step.size if isinstance(step, GroupStep) else 0

@@ -41,11 +41,11 @@ class Compiler:
 
     Attributes:
         python_minor: such as ``3.11``.
-        executable: the interpreter's path.
+        command: what starts the interpreter.
     """
 
     python_minor: str
-    executable: str
+    command: tuple[str, ...]
 
     @property
     def cache_tag(self) -> str:
@@ -61,7 +61,7 @@ class Compiler:
         Raises:
             OutsideError: the interpreter does not start, or it crashed.
         """
-        session = _session(self.executable)
+        session = _session(self.command)
         for batch in _batches(modules):
             yield from session.compile(batch)
 
@@ -77,7 +77,7 @@ def find_compiler(python_minor: str) -> Compiler | None:
     """
     for candidate in _candidates(python_minor):
         if _is_right(candidate, python_minor):
-            return Compiler(python_minor, candidate)
+            return Compiler(python_minor, (candidate,))
     return None
 
 
@@ -141,7 +141,7 @@ def _batches(modules: Iterable[Module]) -> Iterator[list[Module]]:
         yield batch
 
 
-_sessions: dict[str, _Session] = {}
+_sessions: dict[tuple[str, ...], _Session] = {}
 
 
 def close_sessions() -> None:
@@ -153,21 +153,21 @@ def close_sessions() -> None:
 atexit.register(close_sessions)
 
 
-def _session(executable: str) -> _Session:
-    if executable not in _sessions:
-        _sessions[executable] = _Session(executable)
-    return _sessions[executable]
+def _session(command: tuple[str, ...]) -> _Session:
+    if command not in _sessions:
+        _sessions[command] = _Session(command)
+    return _sessions[command]
 
 
 class _Session:
     """A running `bytecode_worker`; it ends when this process does."""
 
-    def __init__(self, executable: str) -> None:
-        self._executable = executable
+    def __init__(self, command: tuple[str, ...]) -> None:
+        self._command = command
         worker = Path(__file__).with_name("bytecode_worker.py").read_text("utf-8")
         try:
             self._process = subprocess.Popen(
-                [executable, "-s", "-S", "-B", "-W", "ignore", "-c", worker],
+                [*command, "-s", "-S", "-B", "-W", "ignore", "-c", worker],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
@@ -198,7 +198,7 @@ class _Session:
         return answers
 
     def _crashed(self) -> OutsideError:
-        _sessions.pop(self._executable, None)
+        _sessions.pop(self._command, None)
         return self._failed(f"it ended with {self.close()}")
 
     def close(self) -> int:
@@ -210,7 +210,7 @@ class _Session:
 
     def _failed(self, found: str) -> OutsideError:
         return OutsideError(
-            f"compiling bytecode with {self._executable}: {found}",
+            f"compiling bytecode with {self._command[-1]}: {found}",
             hint="check that this Python works, or build without bytecode",
         )
 
