@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -13,6 +14,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))  # tests have no packages
 
 from loopback_index import Index, QuietServer, handler
+from yard import Yard
 
 
 @pytest.fixture
@@ -54,3 +56,42 @@ def index(
     made = make_index()
     monkeypatch.setenv("UV_DEFAULT_INDEX", made.url)
     return made
+
+
+@pytest.fixture
+def yard(index: Index, tmp_path: Path) -> Yard:
+    """A project with a few packages on the index: `app` needs `core`, so do the others."""
+    index.add("core", "1.0")
+    index.add("app", "1.0", ["core"])
+    index.add("lefty", "1.0", ["core", "shared"])
+    index.add("righty", "1.0", ["shared"])
+    index.add("shared", "1.0")
+    return Yard(tmp_path / "project", index)
+
+
+@pytest.fixture(scope="session")
+def _built_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("built")
+
+
+@pytest.fixture
+def locked(yard: Yard, _built_once: Path) -> Yard:
+    """The project, locked; the lock is made once for all tests."""
+    lock = _built_once / "stackyard.lock"
+    if not lock.is_file():
+        yard.run("lock")
+        shutil.copy(yard.root / "stackyard.lock", lock)
+    shutil.copy(lock, yard.root / "stackyard.lock")
+    return yard
+
+
+@pytest.fixture
+def built(locked: Yard, _built_once: Path) -> Yard:
+    """The project, locked and built; the store is made once for all tests and copied."""
+    store = _built_once / "store"
+    if not store.is_dir():
+        locked.run("build")
+        shutil.rmtree(locked.store / "cache" / "addresses", ignore_errors=True)
+        shutil.copytree(locked.store, store)
+    shutil.copytree(store, locked.store, dirs_exist_ok=True)
+    return locked
