@@ -84,20 +84,21 @@ def make_plan(derived: Derived, store: Store, *, project: str) -> Plan:
     present = _Present(store)
     decisions: dict[str, Decision] = {}
     for step in _in_order(derived.steps.values()):
-        made = recall(store, step, whole=present)
-        missing = [k for k in step.needs if decisions[k].made is None]
-        if made is not None and missing and isinstance(step, ImageStep):
-            made = None
-        reason = "unchanged" if made else _reason(store, step, project)
-        decisions[step.key] = Decision(step, made, reason)
+        found = recall(store, step, whole=present)
+        if isinstance(found, Made) and not any(decisions[k].made is None for k in step.needs):
+            decisions[step.key] = Decision(step, found, "unchanged")
+        else:
+            reason = _reason(store, step, project) if found is None else _LOST
+            decisions[step.key] = Decision(step, None, reason)
     return Plan(
         project, decisions, {t: s.key for t, s in derived.images.items()}, dict(derived.notes)
     )
 
 
+_LOST = "no longer whole in the store"
+
+
 def _reason(store: Store, step: Step, project: str) -> str:
-    if store.recall("step", step.key) is not None:
-        return "no longer whole in the store"
     before = last_facts(store, step, project=project)
     if before is None:
         return "not built yet"

@@ -39,8 +39,13 @@ class Made:
         return sum(layer.descriptor.size for layer in self.layers)
 
 
-def recall(store: Store, step: Step, *, whole: Callable[[str], bool]) -> Made | None:
-    """What the step made before, if all of it is still in the store.
+@dataclass(frozen=True)
+class Lost:
+    """The step was made before, but not all of it is in the store any more."""
+
+
+def recall(store: Store, step: Step, *, whole: Callable[[str], bool]) -> Made | Lost | None:
+    """What the step made before; None if it was never made.
 
     Args:
         store: where results are remembered.
@@ -60,10 +65,10 @@ def recall(store: Store, step: Step, *, whole: Callable[[str], bool]) -> Made | 
             else None,
         )
     except (KeyError, TypeError, ValueError, AttributeError):
-        return None
+        return Lost()
     digests = [*(layer.descriptor.digest for layer in made.layers), *(made.blobs or ())]
     digests += [made.manifest.digest] if made.manifest else []
-    return made if all(map(whole, digests)) else None
+    return made if all(map(whole, digests)) else Lost()
 
 
 def remember(store: Store, step: Step, made: Made, *, project: str) -> None:
