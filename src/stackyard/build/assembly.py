@@ -46,7 +46,12 @@ def assemble_image(store: Store, step: ImageStep, parts: Sequence[tuple[Step, Ma
         layers += [(layer, _history(part)) for layer in made.layers]
     layers += [(None, History(created_by=line, empty_layer=True)) for line in _settings(step)]
     config = apply(base.config, step.config)
-    labels = {**config.labels, KEY_LABEL: step.key, LAYERS_LABEL: " ".join(step.layers)}
+    labels = {
+        **step.annotations,
+        **config.labels,
+        KEY_LABEL: step.key,
+        LAYERS_LABEL: " ".join(step.layers),
+    }
     manifest = assemble(
         store,
         platform=Platform.parse(step.target.platform),

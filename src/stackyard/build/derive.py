@@ -266,7 +266,7 @@ def _derive_image(
             files[place] = _files_step(line, layer, root)
         if step := files[place]:
             steps.append(step)
-    image_step = _image_step(target, image, steps, layers)
+    image_step = _image_step(target, image, line.base, steps, layers)
     derived.steps.update((step.key, step) for step in (*steps, image_step))
     derived.images[target] = image_step
     if merged := line.layout.merged.get(target.image):
@@ -318,12 +318,27 @@ def _files_step(line: _Line, layer: Layer, root: Path) -> FilesStep | None:
     )
 
 
-def _image_step(target: Target, image: Image, steps: list[Step], layers: list[Layer]) -> ImageStep:
-    changes, facts = changes_of(image, layers)
-    annotations = {
-        "org.opencontainers.image.title": target.image,
-        "org.opencontainers.image.base.name": steps[0].name,
+def _annotations(target: Target, base: BaseStep) -> dict[str, str]:
+    """What the image specification has names for, as far as it decides nothing else.
+
+    https://github.com/opencontainers/image-spec/blob/main/annotations.md
+    """
+    prefix = "org.opencontainers.image"
+    found = {
+        f"{prefix}.title": target.image,
+        f"{prefix}.version": target.variant,
+        f"{prefix}.base.name": base.source.value,
     }
+    if base.source.kind in ("registry", "oci"):
+        found[f"{prefix}.base.digest"] = base.locked.digest
+    return found
+
+
+def _image_step(
+    target: Target, image: Image, base: BaseStep, steps: list[Step], layers: list[Layer]
+) -> ImageStep:
+    changes, facts = changes_of(image, layers)
+    annotations = _annotations(target, base)
     parts = {f"{step.kind} {step.name}": step.key for step in steps}
     return ImageStep(
         name=str(target),
@@ -336,7 +351,7 @@ def _image_step(target: Target, image: Image, steps: list[Step], layers: list[La
         ),
         scope=steps[0].scope,
         needs=tuple(step.key for step in steps),
-        facts=parts | facts,
+        facts=parts | facts | annotations,
         layers=image.closure,
         target=target,
         config=changes,

@@ -87,7 +87,10 @@ def perform(
         graph = TaskGraph(plan, store, stack.root, fetcher.get, bring)
         downloads = sum(wheel.size for wheel in graph.downloads.values())
         watcher = StepWatcher(plan, store, listener, said, graph.owners, downloads, on_made)
-        with work.processes(jobs) as processes, ThreadPoolExecutor(_THREADS) as threads:
+        with (
+            work.processes(jobs) as processes,
+            work.ending(ThreadPoolExecutor(_THREADS)) as threads,
+        ):
             outcome = run(
                 graph.tasks,
                 lanes={"process": (processes, jobs), "thread": (threads, _THREADS)},

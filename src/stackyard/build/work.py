@@ -6,9 +6,10 @@ import ctypes
 import multiprocessing
 import signal
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 from stackyard.build.results import Made
 from stackyard.inventory.filesystem import FileSystem, read_files
@@ -26,6 +27,8 @@ from stackyard.pack.userdb import UserDb
 from stackyard.stack.values import FileEntry, User
 from stackyard.system.base import PreparedBase
 
+E = TypeVar("E", bound=Executor)
+
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
@@ -39,10 +42,19 @@ def processes(jobs: int) -> Iterator[ProcessPoolExecutor]:
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([__name__])
     pool = ProcessPoolExecutor(jobs, mp_context=context, initializer=_begin_worker)
+    with ending(pool):
+        yield pool
+
+
+@contextmanager
+def ending(pool: E) -> Iterator[E]:
+    """A pool that ends with the block, and is not waited for when that is broken off."""
     try:
         yield pool
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+    except BaseException:
+        pool.shutdown(wait=False, cancel_futures=True)
+        raise
+    pool.shutdown()
 
 
 def _begin_worker() -> None:
