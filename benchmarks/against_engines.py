@@ -166,6 +166,7 @@ def leaf(bench: Bench, rounds: int, *, bytecode: bool) -> None:
     }
     times: Times = {}
     best: Times = {}
+    print("building everything once, on each side", flush=True)
     with bench.registry.serving():
         for number, version in enumerate(LEAF_VERSIONS[: rounds + 1]):
             stack.ask(version)
