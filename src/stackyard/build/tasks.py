@@ -110,7 +110,9 @@ class TaskGraph:
                 work.make_group,
                 lambda results: (self.store, [results[id_] for id_ in ids]),
                 ids,
-                cost=step.size,
+                # At once when its segments are there: a finished blob can be pushed
+                # while others are packed.
+                cost=_FIRST,
             )
         )
 

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 @options.platforms
 @options.as_json
 @click.option("--graph", is_flag=True, help="The stack as a Mermaid graph.")
-@click.option("-v", "--verbose", is_flag=True, help="Show what is reused, too.")
 @options.targets
 def command(
     path: Path,
@@ -29,10 +28,9 @@ def command(
     platforms: tuple[str, ...],
     as_json: bool,
     graph: bool,
-    verbose: bool,
     targets: tuple[str, ...],
 ) -> None:
-    """Show what would be built, and why; nothing is changed.
+    """Show what would be built, what is reused, and why; nothing is changed.
 
     A TARGET is image, image:variant, or a glob of either; none means all.
     """
@@ -50,7 +48,7 @@ def command(
     elif as_json:
         click.echo(json.dumps(_document(plan), indent=2))
     else:
-        _show(plan, verbose=verbose)
+        _show(plan)
 
 
 def _document(plan: Plan) -> dict[str, Any]:
@@ -76,15 +74,13 @@ def _document(plan: Plan) -> dict[str, Any]:
     }
 
 
-def _show(plan: Plan, *, verbose: bool) -> None:
-    shown = list(plan.decisions.values()) if verbose else plan.to_build
-    if shown:
-        rows = [
-            (d.action, d.step.kind, d.step.name, d.step.scope, _weight(d.step), d.reason)
-            for d in shown
-        ]
-        header = ("action", "step", "name", "for", "wheels", "reason")
-        click.echo(table(header, rows, right=frozenset({4})))
+def _show(plan: Plan) -> None:
+    rows = [
+        (d.action, d.step.kind, d.step.name, d.step.scope, _weight(d.step), d.reason)
+        for d in plan.decisions.values()
+    ]
+    header = ("action", "step", "name", "for", "wheels", "reason")
+    click.echo(table(header, rows, right=frozenset({4})))
     for target, note in plan.notes.items():
         click.echo(f"budget   {target} ({target.platform}): {note}")
     reused = len(plan.decisions) - len(plan.to_build)
