@@ -161,14 +161,16 @@ def leaf(bench: Bench, rounds: int, *, bytecode: bool) -> None:
     print(f"\n== a leaf package changes, {'with' if bytecode else 'without'} bytecode")
     stack, store = bench.stack(bytecode=bytecode)
     recipes = {
-        "one file": bench.recipe("one", bytecode=bytecode, warm=True),
         "last RUN": bench.recipe("last", bytecode=bytecode, warm=True),
+        "one file": bench.recipe("one", bytecode=bytecode, warm=True),
     }
+    contents: dict[str, Contents] = {}
     times: Times = {}
     best: Times = {}
     print("building everything once, on each side", flush=True)
     with bench.registry.serving():
         for number, version in enumerate(LEAF_VERSIONS[: rounds + 1]):
+            tags = bench.registry.tags()
             stack.ask(version)
             locked = stack.lock(store) if number else 0.0
             os.sync()
@@ -178,6 +180,8 @@ def leaf(bench: Bench, rounds: int, *, bytecode: bool) -> None:
                 show_phases(pushed)
                 times.setdefault("stackyard", []).append(Time(pushed.seconds))
                 _tell(number, rounds, "stackyard", times)
+            if number == 1:
+                contents["stackyard"] = bench.pushed(tags)
             shared, own = stack.requirements()
             recipes["one file"].write([*shared, *own])
             recipes["last RUN"].write(shared, own)
@@ -192,9 +196,12 @@ def leaf(bench: Bench, rounds: int, *, bytecode: bool) -> None:
                         target = times if name == "one file" else best
                         target.setdefault(side, []).append(taken)
                         _tell(number, rounds, side, target)
+                    if number == 1:
+                        contents[side] = bench.registry.contents(tag.rpartition(":")[2])
+    show_contents(contents)
     show_medians(times, LEAF_GOAL)
     print("and with the changed package in a RUN of its own at the end:")
-    show_medians({"stackyard": times["stackyard"], **best}, LEAF_GOAL)
+    show_medians({"stackyard": times["stackyard"], **best}, None)
 
 
 def _turn(peer: Engine, recipe: Recipe, tag: str) -> Callable[[], Time]:

@@ -112,7 +112,8 @@ def _await(
             run(ready, env=env)
             return
         time.sleep(0.1)
-    raise ProgramError(f"{process.args} does not answer\n{tail(log.read_text(errors='replace'))}")
+    said = tail(log.read_text(errors="replace"))
+    raise ProgramError(f"{ready[0]} got no answer from what was started\n{said}")
 
 
 @contextmanager

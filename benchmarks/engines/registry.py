@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 import re
 import shutil
@@ -15,6 +14,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from isal import igzip
 
 from engines.programs import daemon
 
@@ -89,7 +90,7 @@ class Registry:
             with (
                 self._get(f"blobs/{layer['digest']}") as blob,
                 # Not "r|gz": that reads only the first of several gzip members.
-                gzip.GzipFile(fileobj=blob) as plain,
+                igzip.IGzipFile(fileobj=blob) as plain,
                 tarfile.open(fileobj=plain, mode="r|") as tar,
             ):
                 for member in tar:

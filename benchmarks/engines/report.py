@@ -29,7 +29,7 @@ class Time:
         return f"{self.total:7.2f} s{parts}"
 
 
-def show_medians(times: Mapping[str, Sequence[Time]], goal: float) -> None:
+def show_medians(times: Mapping[str, Sequence[Time]], goal: float | None) -> None:
     """Print each side's median, and Stackyard's ratio to each peer and to the faster."""
     medians = {side: median(t.total for t in taken) for side, taken in times.items()}
     print("median")
@@ -42,7 +42,7 @@ def show_medians(times: Mapping[str, Sequence[Time]], goal: float) -> None:
     faster = min(medians, key=medians.__getitem__)
     print("ratio")
     for side, seconds in medians.items():
-        mark = f"   <- the faster; goal {goal:g}" if side == faster else ""
+        mark = f"   <- the faster; goal {goal:g}" if goal and side == faster else ""
         print(f"  {side + ' / stackyard':24} {seconds / ours:7.2f}{mark}")
 
 
