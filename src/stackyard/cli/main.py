@@ -81,8 +81,30 @@ def stackyard() -> None:
     """
 
 
+_GRACE = 2.0
+"""Seconds that what runs has to end after Ctrl-C."""
+
+
+def _interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:
+    """Ctrl-C: unwind, but do not let a thread that hangs in the network hold us."""
+    timer = threading.Timer(_GRACE, _stopped)
+    timer.daemon = True
+    timer.start()
+    raise KeyboardInterrupt
+
+
+def _stopped() -> NoReturn:
+    """Leave at once: what is finished is under its name, the rest is swept later."""
+    with suppress(OSError, ValueError):
+        sys.stdout.flush()
+    with suppress(OSError, ValueError):
+        click.echo("stackyard: stopped; what was finished is kept", err=True)
+    os._exit(130)
+
+
 def main() -> NoReturn:
     """Run the command line; every error a user can mend is one message, no traceback."""
+    signal.signal(signal.SIGINT, _interrupt)
     # A plan makes a million values and no cycles; looking for some takes a fifth of its time.
     gc.set_threshold(500_000)
     try:

@@ -80,7 +80,7 @@ class Uploader:
             for image, reference in names.items()
         }
         self._first_user = _first_users(plan)
-        self._pool = self._closing.enter_context(ThreadPoolExecutor(_AT_ONCE))
+        self._pool = ThreadPoolExecutor(_AT_ONCE)
         self._early: list[Future[bool]] = []
 
     def __enter__(self) -> Uploader:
@@ -92,11 +92,10 @@ class Uploader:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        for future in self._early:
-            future.cancel()
         if error is not None:
             for place in self._places.values():
                 place.push.stop()
+        self._pool.shutdown(wait=error is None, cancel_futures=True)
         self._closing.__exit__(kind, error, trace)
 
     def made(self, step: Step, made: Made) -> None:
