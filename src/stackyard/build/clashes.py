@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 
-from stackyard.build import work
+from stackyard.build.caches import packed_wheels
 from stackyard.build.steps import GroupStep, ImageStep
 from stackyard.build.wheels import wheel_task
 from stackyard.errors import InputError
@@ -26,7 +26,7 @@ def refuse_clashes(store: Store, image: ImageStep, groups: Iterable[GroupStep]) 
         for group in groups
         for package in group.packages
         for key in [
-            segment_key(wheel_task(package, group.platform, group.python, group.compiled_by))
+            segment_key(wheel_task(package, group.platform, group.python, bytecode=group.bytecode))
         ]
     }
     if clashes := find_clashes(files):
@@ -42,5 +42,5 @@ def refuse_clashes(store: Store, image: ImageStep, groups: Iterable[GroupStep]) 
 @lru_cache(maxsize=4096)
 def _files(store: Store, key: str) -> Mapping[str, str]:
     """The files of a packed wheel; none when its segment was pruned from the cache."""
-    segment = cached_segment(work.segments(store), key)
+    segment = cached_segment(packed_wheels(store), key)
     return read_index(segment) if segment else {}

@@ -7,6 +7,7 @@ the same. Else whatever interpreter of the minor version this machine has.
 from __future__ import annotations
 
 from functools import cache
+from typing import Literal
 
 from stackyard.errors import OutsideError
 from stackyard.lock.model import LockedBase
@@ -16,14 +17,11 @@ from stackyard.pack.compiler import Compiler, find_compiler
 from stackyard.system.interpreter import python_of, runs_here
 
 
-def has_own(base: LockedBase, platform: str) -> bool:
-    """Whether a base's own Python compiles for what stands on it."""
-    return bool(base.debs) and runs_here(platform)
-
-
-def compiles(base: LockedBase, platform: str) -> bool:
-    """Whether packages on a base for a platform get bytecode here."""
-    return has_own(base, platform) or _local(base.python.minor) is not None
+def compiling(base: LockedBase, platform: str) -> Literal["own", "local"] | None:
+    """Which Python compiles for what stands on a base; None for none."""
+    if base.debs and runs_here(platform):
+        return "own"
+    return "local" if _local(base.python.minor) else None
 
 
 def local_compiler(minor: str) -> Compiler:

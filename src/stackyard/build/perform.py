@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from stackyard.build import work
 from stackyard.build.bases import make_base
+from stackyard.build.caches import addresses, wheels
 from stackyard.build.events import Advanced, Event, Listener, Said
 from stackyard.build.plan import Plan
 from stackyard.build.results import Made
@@ -83,7 +84,7 @@ def perform(
 
         return work.base_result(store, make_base(step, store, stack.root, report))
 
-    with Fetcher(work.wheels(store), advance=fetched, url_cache=work.url_cache(store)) as fetcher:
+    with Fetcher(wheels(store), advance=fetched, url_cache=addresses(store)) as fetcher:
         graph = TaskGraph(plan, store, stack.root, fetcher.get, bring)
         downloads = sum(wheel.size for wheel in graph.downloads.values())
         watcher = StepWatcher(plan, store, listener, said, graph.owners, downloads, on_made)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from stackyard.build.derive import Compilers, derive
-from stackyard.build.interpreters import compiles, has_own
+from stackyard.build.derive import derive
+from stackyard.build.interpreters import compiling
 from stackyard.build.keys import key_of
 from stackyard.build.plan import Plan, make_plan
 from stackyard.errors import InputError
@@ -34,7 +34,7 @@ class Project:
 
     def plan(self, targets: Sequence[Target], store: Store) -> Plan:
         """What building *targets* takes."""
-        derived = derive(self.stack, self.lock, targets, compilers=Compilers(compiles, has_own))
+        derived = derive(self.stack, self.lock, targets, compiling=compiling)
         return make_plan(derived, store, project=self.name)
 
 

@@ -68,17 +68,16 @@ class GroupStep(Step):
     """Pack a group of locked packages into one OCI layer.
 
     Attributes:
-        compiled_by: the minor version of the Python that makes bytecode; None for
-            no bytecode.
-        compiler_base: key of the base whose own Python that is; None for a Python
-            of this machine.
+        bytecode: whether modules get their compiled form.
+        compiler_base: key of the base whose own Python compiles; None for a
+            Python of this machine.
     """
 
     kind: ClassVar[str] = "packages"
     packages: tuple[LockedPackage, ...]
     platform: str
     python: PythonFacts
-    compiled_by: str | None
+    bytecode: bool
     compiler_base: str | None
 
     @property

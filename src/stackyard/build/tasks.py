@@ -13,6 +13,7 @@ from typing import Any
 
 from stackyard.build import work
 from stackyard.build.assembly import assemble_image
+from stackyard.build.caches import packed_wheels
 from stackyard.build.interpreters import local_compiler, own_compiler
 from stackyard.build.plan import Plan
 from stackyard.build.results import Made
@@ -117,7 +118,7 @@ class TaskGraph:
         )
 
     def _add_segment(self, step: GroupStep, package: LockedPackage) -> str:
-        task = wheel_task(package, step.platform, step.python, step.compiled_by)
+        task = wheel_task(package, step.platform, step.python, bytecode=step.bytecode)
         key = segment_key(task)
         id_ = f"segment:{key}"
         if id_ not in self.owners:
@@ -129,7 +130,7 @@ class TaskGraph:
         self, step: GroupStep, package: LockedPackage, task: WheelTask, id_: str, key: str
     ) -> Iterator[Task]:
         wheel = package.wheels[step.platform]
-        if found := cached_segment(work.segments(self.store), key):
+        if found := cached_segment(packed_wheels(self.store), key):
             yield Task(id_, "thread", _known, lambda _: (found,), cost=wheel.size)
             return
         fetch = f"wheel:{wheel.sha256}"
@@ -156,9 +157,9 @@ class TaskGraph:
 
     def _add_compiler(self, step: GroupStep) -> str | None:
         """The task that gives the compiler of a group's bytecode."""
-        if step.compiled_by is None:
+        if not step.bytecode:
             return None
-        minor, base = step.compiled_by, step.compiler_base
+        minor, base = step.python.minor, step.compiler_base
         id_ = f"python:{base or minor}"
         if id_ in self.owners:
             return id_

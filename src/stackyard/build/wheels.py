@@ -8,7 +8,7 @@ from stackyard.pack.task import WheelTask
 
 
 def wheel_task(
-    package: LockedPackage, platform: str, python: PythonFacts, compiled_by: str | None
+    package: LockedPackage, platform: str, python: PythonFacts, *, bytecode: bool
 ) -> WheelTask:
     """What packing a package for a platform takes; its wheel's path is not known yet."""
     wheel = package.wheels[platform]
@@ -19,5 +19,5 @@ def wheel_task(
         interpreter=python.interpreter,
         python_minor=python.minor,
         requested=package.requested,
-        bytecode=compiled_by is not None,
+        bytecode=bytecode,
     )

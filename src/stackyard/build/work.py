@@ -11,19 +11,19 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
+from stackyard.build.caches import packed_wheels
 from stackyard.build.results import Made
-from stackyard.inventory.filesystem import FileSystem, read_files
-from stackyard.oci.cache import Cache
+from stackyard.inventory.filesystem import read_files
 from stackyard.oci.descriptor import Descriptor
 from stackyard.oci.image import read_image
 from stackyard.oci.store import Store
 from stackyard.pack.accounts import pack_accounts
+from stackyard.pack.basefiles import read_skel, read_user_db
 from stackyard.pack.compiler import Compiler
 from stackyard.pack.files import Folder, pack_files
 from stackyard.pack.group import pack_group
 from stackyard.pack.segment import Segment, pack_segment
 from stackyard.pack.task import WheelTask
-from stackyard.pack.userdb import UserDb
 from stackyard.stack.values import FileEntry, User
 from stackyard.system.base import PreparedBase
 
@@ -66,7 +66,7 @@ def _begin_worker() -> None:
 
 def make_segment(store: Store, task: WheelTask, wheel: Path, compiler: Compiler | None) -> Segment:
     """Pack one wheel."""
-    return pack_segment(task, wheel, segments(store), compiler)
+    return pack_segment(task, wheel, packed_wheels(store), compiler)
 
 
 def make_group(store: Store, segments: Sequence[Segment]) -> Made:
@@ -84,39 +84,10 @@ def make_files(
 def make_accounts(store: Store, base: Descriptor, users: Sequence[User]) -> Made:
     """Make accounts on a base."""
     files = read_files(store, read_image(store, base).layers)
-    accounts = UserDb(
-        passwd=_content(files, "etc/passwd") or b"",
-        group=_content(files, "etc/group") or b"",
-        shadow=_content(files, "etc/shadow"),
-    )
-    skel = {
-        path.removeprefix("etc/skel/"): files.read(path)
-        for path in sorted(files.nodes)
-        if path.startswith("etc/skel/") and files.is_file(path)
-    }
-    return Made(layers=(pack_accounts(store, accounts, users, skel),))
-
-
-def _content(files: FileSystem, path: str) -> bytes | None:
-    return files.read(path) if files.is_file(path) else None
+    return Made(layers=(pack_accounts(store, read_user_db(files), users, read_skel(files)),))
 
 
 def base_result(store: Store, base: PreparedBase) -> Made:
     """A base as a step's result."""
     image = read_image(store, base.manifest)
     return Made(layers=image.layers, manifest=base.manifest)
-
-
-def segments(store: Store) -> Cache:
-    """Where packed wheels are kept."""
-    return store.cache("segments")
-
-
-def wheels(store: Store) -> Path:
-    """Where wheels are kept as they were fetched."""
-    return store.root / "cache" / "wheels"
-
-
-def url_cache(store: Store) -> Path:
-    """Where the addresses of locked wheels are kept, which never are in a lock."""
-    return store.root / "cache" / "addresses"

@@ -57,8 +57,8 @@ def _check(path: Path) -> None:
 
 def _lock(path: Path, store_root: Path, upgrade: bool, names: tuple[str, ...]) -> None:
     from stackyard.build.bases import lock_bases
+    from stackyard.build.caches import addresses
     from stackyard.build.project import lock_path
-    from stackyard.build.work import url_cache
     from stackyard.lock.changes import describe
     from stackyard.lock.file import read_lock, write_lock
     from stackyard.lock.model import Upgrade
@@ -82,7 +82,7 @@ def _lock(path: Path, store_root: Path, upgrade: bool, names: tuple[str, ...]) -
         previous=previous,
         upgrade=Upgrade(everything=everything, names=frozenset(names)),
         report=report,
-        url_cache=url_cache(store),
+        url_cache=addresses(store),
     )
     if lock == previous:
         click.echo(f"{where.name} is up to date: nothing moved")
