@@ -43,6 +43,13 @@ def metadata(name: str, version: str, *requires: str) -> str:
     return "\n".join([*lines, *(f"Requires-Dist: {r}" for r in requires)]) + "\n\nProse\n"
 
 
+def test_debians_minimal_python(image, debian) -> None:
+    del debian["usr/lib/python3/dist-packages"]
+    facts = python_facts(image(debian))
+    assert facts.version == "3.11.2"
+    assert facts.scheme.purelib == "usr/local/lib/python3.11/dist-packages"
+
+
 def test_debians_python(image, debian) -> None:
     facts = python_facts(image(debian))
     assert facts.version == "3.11.2"

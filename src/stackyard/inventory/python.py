@@ -30,18 +30,24 @@ def python_facts(fs: FileSystem, path_env: str | None = None) -> PythonFacts:
     """
     python = find_interpreter(fs, path_env or DEFAULT_PATH)
     packages = debs(fs)
+    debians = _is_debians(fs, python, packages)
     return PythonFacts(
         version=_version(fs, python.made_from or python, packages),
         interpreter=f"/{python.path}",
-        scheme=_debian_scheme(python) if _is_debians(fs, python) else _own_scheme(python),
+        scheme=_debian_scheme(python) if debians else _own_scheme(python),
         glibc=glibc_version(fs, packages),
-        dists=dists_in(fs, _site_directories(fs, python)),
+        dists=dists_in(fs, _site_directories(fs, python, packages)),
     )
 
 
-def _is_debians(fs: FileSystem, python: Interpreter) -> bool:
-    """Whether it is a Python from Debian packages, which leave /usr/local to others."""
-    return python.prefix == "usr" and fs.is_dir(_DEBIAN_DISTS)
+def _is_debians(fs: FileSystem, python: Interpreter, packages: Mapping[str, str]) -> bool:
+    """Whether it is a Python from Debian packages, which leave /usr/local to others.
+
+    With python3-minimal alone there is no directory for Debian's own packages yet.
+    """
+    return python.prefix == "usr" and (
+        fs.is_dir(_DEBIAN_DISTS) or f"python{python.minor}-minimal" in packages
+    )
 
 
 def _debian_scheme(python: Interpreter) -> Scheme:
@@ -69,23 +75,25 @@ def _own_scheme(python: Interpreter) -> Scheme:
     )
 
 
-def _site_directories(fs: FileSystem, python: Interpreter) -> list[str]:
+def _site_directories(
+    fs: FileSystem, python: Interpreter, packages: Mapping[str, str]
+) -> list[str]:
     """Where it finds packages, as in its ``sys.path``."""
     library = f"python{python.minor}"
-    if _is_debians(fs, python):
+    if _is_debians(fs, python, packages):
         return [
             f"usr/local/lib/{library}/dist-packages",
             _DEBIAN_DISTS,
             f"usr/lib/{library}/dist-packages",
         ]
-    system = _site_directories(fs, python.made_from) if python.made_from else []
+    system = _site_directories(fs, python.made_from, packages) if python.made_from else []
     own = [python.under(f"{lib}/{library}/site-packages") for lib in ("lib", "lib64")]
     return own + (system if python.sees_system else [])
 
 
 def _version(fs: FileSystem, python: Interpreter, packages: Mapping[str, str]) -> str:
     """In full; the minor version only when nothing says more."""
-    if _is_debians(fs, python):
+    if _is_debians(fs, python, packages):
         package = packages.get(f"python{python.minor}-minimal", "")
         match = _DEBIAN_VERSION.fullmatch(upstream(package))
         if match:
