@@ -38,7 +38,6 @@ def check_runs(architecture: str) -> None:
     machine = platform.machine()
     if _NATIVE.get(machine) == architecture:
         return
-    check_program("arch-test", "arch-test")
     qemu = _QEMU[architecture]
     try:
         runs = (_BINFMT / qemu).read_text().startswith("enabled")
@@ -51,6 +50,7 @@ def check_runs(architecture: str) -> None:
             hint="install qemu: apt-get install qemu-user-static binfmt-support arch-test"
             f" (in a container: on its host); or build on a machine that is {architecture}",
         )
+    check_program("arch-test", "arch-test")
 
 
 def isolation() -> list[str]:
