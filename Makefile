@@ -7,7 +7,8 @@ STACK  := examples/campus/stackyard.yaml
 # What building needs, and what the tests run for real besides.
 BUILD_PACKAGES := python3-venv ca-certificates mmdebstrap uidmap
 TEST_PACKAGES  := $(BUILD_PACKAGES) buildah podman skopeo docker-registry docker.io \
-                  fuse-overlayfs crun xz-utils zstd
+                  fuse-overlayfs crun xz-utils zstd node-configurable-http-proxy \
+                  qemu-user-static
 
 .PHONY: demo test lint unit real format clean
 demo: $(VENV)/.installed
