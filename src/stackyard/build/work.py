@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import ctypes
 import multiprocessing
+import os
 import signal
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import contextmanager
@@ -28,8 +29,6 @@ from stackyard.stack.values import FileEntry, User
 from stackyard.system.base import PreparedBase
 
 E = TypeVar("E", bound=Executor)
-
-_PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
 @contextmanager
@@ -60,8 +59,15 @@ def ending(pool: E) -> Iterator[E]:
 def _begin_worker() -> None:
     # Ctrl-C reaches the whole process group; the driving process decides what stops.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    # A kill -9 of the driving process ends the fork server, which must take us along.
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    # Workers keep the fork server alive and it them, so none of them would see
+    # that the driving process was killed.
+    if parent := multiprocessing.parent_process():
+        parent.join()
+        os._exit(1)
 
 
 def make_segment(store: Store, task: WheelTask, wheel: Path, compiler: Compiler | None) -> Segment:
