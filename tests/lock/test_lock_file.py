@@ -38,7 +38,7 @@ PACKAGES = st.builds(
 )
 FACTS = st.builds(
     PythonFacts,
-    WORDS,
+    st.sampled_from(["3.9", "3.11.2", "3.14.0rc1"]),
     WORDS,
     st.builds(Scheme, WORDS, st.just("l"), st.just("s"), st.just("d"), st.just("h")),
     st.none() | WORDS,
@@ -140,6 +140,11 @@ def wheel(document: Any) -> dict[str, Any]:
     return found
 
 
+def base(document: Any) -> dict[str, Any]:
+    found: dict[str, Any] = document["resolutions"][0]["bases"]["linux/amd64"]
+    return found
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -162,6 +167,7 @@ def wheel(document: Any) -> dict[str, Any]:
         edited(lambda d: d["resolutions"][0]["packages"][0].update(needs=[[]])),
         edited(lambda d: d["resolutions"][0]["packages"][0].update(requires=[{}])),
         edited(lambda d: d["resolutions"][0].update(asked=[1])),
+        edited(lambda d: base(d)["python"].update(version="3.11/../../../bin/sh")),
     ],
 )
 def test_damage(tmp_path: Path, text: str) -> None:

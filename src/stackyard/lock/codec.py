@@ -11,6 +11,7 @@ from stackyard.inventory.facts import BaseDist, PythonFacts, Scheme
 from stackyard.lock.model import Lock, LockedBase, LockedPackage, Need, Resolution, Wheel
 
 FORMAT = 1
+_PYTHON = re.compile(r"3\.[0-9]+(\.[0-9]+)?((a|b|rc)[0-9]+)?\+?")
 _HEX = re.compile(r"[0-9a-f]{64}")
 _WHEEL = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+!~-]*\.whl")
 
@@ -109,7 +110,7 @@ def _read_base(b: Mapping[str, Any]) -> LockedBase:
     return LockedBase(
         source=_text(b["source"]),
         digest=_text(b["digest"]),
-        python=PythonFacts(_text(p["version"]), _text(p["interpreter"]), scheme, glibc, dists),
+        python=PythonFacts(_python(p["version"]), _text(p["interpreter"]), scheme, glibc, dists),
         layers=_count(b["layers"]),
         debs={_text(k): _text(v) for k, v in b["debs"].items()},
         measured=bool(b["measured"]),
@@ -141,6 +142,13 @@ def _read_wheel(w: Mapping[str, Any]) -> Wheel:
     if not _HEX.fullmatch(sha256):
         raise ValueError(f"no sha256 of {filename}")
     return Wheel(filename, sha256, _count(size))
+
+
+def _python(value: Any) -> str:
+    # It becomes a part of paths and of programs' names.
+    if not _PYTHON.fullmatch(_text(value)):
+        raise ValueError(f"not a Python version: {value!r}")
+    return _text(value)
 
 
 def _count(value: Any) -> int:
