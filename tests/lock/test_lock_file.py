@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import time
 from pathlib import Path
@@ -84,7 +85,14 @@ def small(count: int = 2) -> Lock:
         )
         for n in range(count)
     )
-    return Lock({("v", "b"): Resolution("v", "b", "sha256:x", {}, packages, asked={"layers": {}})})
+    scheme = Scheme("usr/lib", "usr/lib", "usr/bin", "usr", "usr/include")
+    base = LockedBase(
+        "debian bookworm", "", PythonFacts("3.11.2", "/usr/bin/python3.11", scheme, "2.36")
+    )
+    bases = {"linux/amd64": base}
+    return Lock(
+        {("v", "b"): Resolution("v", "b", "sha256:x", bases, packages, asked={"layers": {}})}
+    )
 
 
 def test_one_update_changes_few_lines() -> None:
@@ -94,7 +102,7 @@ def test_one_update_changes_few_lines() -> None:
     moved[7] = LockedPackage(
         "p0007", "2.0", (Need("science"),), {"linux/amd64": Wheel("p7-2.0.whl", "f" * 64, 1)}
     )
-    after = Lock({("v", "b"): Resolution("v", "b", "sha256:x", {}, tuple(moved))})
+    after = Lock({("v", "b"): dataclasses.replace(resolution, packages=tuple(moved))})
     old, new = dump(before).splitlines(), dump(after).splitlines()
     assert len(old) == len(new)
     assert sum(a != b for a, b in zip(old, new, strict=True)) == 2
