@@ -34,3 +34,21 @@ images:
 
 BOTH = ("base", "singleuser", "science", "text", "tables")
 """The layers of the image ``both``: a diamond."""
+
+BYTECODE = """
+import importlib.util, json, pathlib, site
+used, stale, without = 0, [], []
+for source in pathlib.Path("/usr/local/lib").rglob("*.py"):
+    cached = pathlib.Path(importlib.util.cache_from_source(str(source)))
+    if not cached.exists():
+        try: compile(source.read_bytes(), "x", "exec", dont_inherit=True)
+        except (SyntaxError, ValueError): continue
+        without.append(str(source))
+        continue
+    data = cached.read_bytes()
+    good = data[:4] == importlib.util.MAGIC_NUMBER and data[4:8] == b"\\3\\0\\0\\0"
+    if good and data[8:16] == importlib.util.source_hash(source.read_bytes()): used += 1
+    else: stale.append(str(cached))
+print(json.dumps({"used": used, "stale": stale, "without": without}))
+"""
+"""Tells whether each source in the image has bytecode, and whether that counts."""

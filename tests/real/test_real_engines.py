@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from realengines import Registry, Storage
-from realstack import BOTH
+from realstack import BOTH, BYTECODE
 from realyard import Yard, run
 
 pytestmark = pytest.mark.real
@@ -101,8 +101,11 @@ def test_buildah_builds_on_it(pushed: dict[str, str], storage: Storage, registry
         home = (root / "home/jovyan").stat()
         assert (home.st_uid, home.st_gid) == (1000, 100)
         assert (root / "usr/local/lib/python3.13/dist-packages/jupyterlab").is_dir()
-        told = run("chroot", root, "/usr/local/bin/jupyter-lab", "--version")
-        assert told.startswith("4.")
+        assert run("chroot", root, "jupyter-lab", "--version").startswith("4.")
+        assert "No broken" in run("chroot", root, "python3", "-m", "pip", "check")
+        bytecode = json.loads(run("chroot", root, "python3", "-c", BYTECODE))
+        assert bytecode.pop("used") > 3000
+        assert bytecode == {"stale": [], "without": []}
     finally:
         storage("buildah", "umount", container)
         storage("buildah", "rm", container)

@@ -77,10 +77,11 @@ def test_a_user_gets_a_server(hub: Hub, docker: Docker, loaded: str, built: Yard
     assert page is not None
     assert page[0] == 200
     assert f'"appVersion": "{locked["jupyterlab"].version}"' in page[1]
-    container = docker("ps", "--quiet", "--filter", f"ancestor={loaded}").split()
-    top = docker("top", container[0], "-o", "uid,comm").split()
-    assert "tini" in top
-    assert set(top[2::2]) == {"1000"}
+    (container,) = docker("ps", "--quiet", "--filter", f"ancestor={loaded}").split()
+    assert docker.exec(container, "stat", "-c", "%U", "/proc/1").strip() == "jovyan"
+    assert docker.exec(container, "cat", "/proc/1/cmdline").split("\0")[:4] == [
+        *("tini", "-g", "--", "jupyterhub-singleuser"),
+    ]
     # What a stranger asks for is not answered but sent to the hub's login.
     assert "Sign in" in ask(f"{hub.url}/user/ada/lab")[1]
 
