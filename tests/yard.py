@@ -13,14 +13,15 @@ import signal
 import subprocess
 import sys
 import tarfile
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
 from loopback_index import Index
+from ruamel.yaml import YAML
 
-COMMAND = [sys.executable, "-c", "from stackyard.cli.main import main; main()"]
+COMMAND = [sys.executable, str(Path(sys.executable).with_name("stackyard"))]
 MINOR = f"{sys.version_info.major}.{sys.version_info.minor}"
 
 STACK = """\
@@ -69,8 +70,8 @@ class Done:
         return [json.loads(line) for line in self.lines]
 
 
-def base_tar(minor: str = MINOR) -> bytes:
-    """A root file system with a Python, as Debian has it."""
+def base_tar(minor: str = MINOR, more: Mapping[str, str] | None = None) -> bytes:
+    """A root file system with a Python, as Debian has it, and *more* files."""
     passwd = "root:x:0:0:root:/root:/bin/bash\n"
     members: dict[str, str | None] = {
         "etc/os-release": "ID=debian\nVERSION_CODENAME=bookworm\n",
@@ -86,6 +87,7 @@ def base_tar(minor: str = MINOR) -> bytes:
             f"Package: python{minor}-minimal\nStatus: install ok installed\n"
             f"Architecture: amd64\nVersion: {minor}.2-6\n"
         ),
+        **(more or {}),
     }
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w") as tar:
@@ -216,4 +218,4 @@ def blob(store: Path, digest: str) -> bytes:
 
 
 def parse_yaml(text: str) -> Any:
-    return yaml.safe_load(text)
+    return YAML(typ="safe", pure=True).load(text)

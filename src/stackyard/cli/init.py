@@ -18,10 +18,16 @@ def command(directory: Path) -> None:
     It builds as it is: one image for two Debian suites, ready to be changed.
     """
     from stackyard.errors import InputError
+    from stackyard.oci.disk import disk
 
     target = directory / options.STACK_FILE
-    if target.exists():
-        raise InputError(f"{target} is there already", hint="edit it, or name another directory")
-    directory.mkdir(parents=True, exist_ok=True)
-    target.write_bytes(files("stackyard.cli").joinpath("starting.yaml").read_bytes())
+    with disk(f"writing {target}"):
+        directory.mkdir(parents=True, exist_ok=True)
+        try:
+            with target.open("xb") as file:
+                file.write(files("stackyard.cli").joinpath("starting.yaml").read_bytes())
+        except FileExistsError:
+            raise InputError(
+                f"{target} is there already", hint="edit it, or name another directory"
+            ) from None
     click.echo(f"wrote {target}; next: stackyard lock, then stackyard build")

@@ -31,6 +31,10 @@ VERBS = {
     "schema": "Print the stack file's JSON Schema.",
 }
 
+EXIT_CODES = (
+    "Exit codes: 0 done, 1 a result that is a failure, 2 wrong input, 3 something outside failed."
+)
+
 
 class Verbs(click.Group):
     """A group whose commands are modules of `stackyard.cli`, loaded when used."""
@@ -45,7 +49,10 @@ class Verbs(click.Group):
             return None
         module = importlib.import_module(f"stackyard.cli.{cmd_name}")
         command = module.command
-        return command if isinstance(command, click.Command) else None
+        if not isinstance(command, click.Command):
+            return None
+        command.epilog = EXIT_CODES
+        return command
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -69,8 +76,7 @@ class Verbs(click.Group):
 @click.group(
     cls=Verbs,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="Exit codes: 0 done, 1 a result that is a failure, 2 wrong input, "
-    "3 something outside failed.",
+    epilog=EXIT_CODES,
 )
 @click.version_option(__version__, prog_name="stackyard")
 def stackyard() -> None:
@@ -119,10 +125,9 @@ def main() -> NoReturn:
     except StackyardError as error:
         click.echo(f"stackyard: {error}", err=True)
         sys.exit(error.exit_code)
-    except BrokenPipeError:
-        # The reader of our output left (`stackyard plan | head`): not our failure.
-        sys.stderr.close()
-        sys.exit(0)
+    except SystemExit:
+        # Click ends so when the reader of our output left (`stackyard plan | head`).
+        sys.exit(3)
     except OSError as error:
         click.echo(f"stackyard: {error}", err=True)
         sys.exit(3)

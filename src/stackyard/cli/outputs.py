@@ -11,6 +11,7 @@ from typing import BinaryIO, cast
 from stackyard.build.perform import Built
 from stackyard.errors import InputError, OutsideError
 from stackyard.oci.descriptor import Descriptor
+from stackyard.oci.disk import disk
 from stackyard.oci.export import write_docker_archive, write_layout
 from stackyard.oci.store import Store
 from stackyard.publish.naming import local_name
@@ -56,14 +57,13 @@ def _layout(directory: Path, stack: Stack, built: Built, store: Store) -> str:
 def _archive(path: Path, stack: Stack, built: Built, store: Store) -> str:
     images = _images(stack, built)
     beside = path.with_name(f".{path.name}.part")
-    try:
-        with beside.open("wb") as file:
-            write_docker_archive(store, images, file)
-        beside.replace(path)
-    except OSError as error:
-        raise OutsideError(f"writing {path}: {error.strerror}") from error
-    finally:
-        beside.unlink(missing_ok=True)
+    with disk(f"writing {path}"):
+        try:
+            with beside.open("wb") as file:
+                write_docker_archive(store, images, file)
+            beside.replace(path)
+        finally:
+            beside.unlink(missing_ok=True)
     return f"wrote {len(images)} images to {path}"
 
 
