@@ -54,7 +54,8 @@ def test_annotations_and_history(pushed: dict[str, str], registry: Registry, bui
     annotations = inspect(image, "--raw")["annotations"]
     prefix = "org.opencontainers.image."
     assert annotations[f"{prefix}title"] == "both"
-    assert "bookworm" in annotations[f"{prefix}base.name"]
+    assert annotations[f"{prefix}version"] == "py311"
+    assert f"{prefix}base.name" not in annotations  # a suite is no image reference
     config = inspect(image, "--config")
     history = [entry for entry in config["history"] if not entry.get("empty_layer")]
     assert len(history) == len(config["rootfs"]["diff_ids"])

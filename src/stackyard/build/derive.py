@@ -137,12 +137,9 @@ def _annotations(target: Target, base: BaseStep) -> dict[str, str]:
     https://github.com/opencontainers/image-spec/blob/main/annotations.md
     """
     prefix = "org.opencontainers.image"
-    found = {
-        f"{prefix}.title": target.image,
-        f"{prefix}.version": target.variant,
-        f"{prefix}.base.name": base.source.value,
-    }
-    if base.source.kind in ("registry", "oci"):
+    found = {f"{prefix}.title": target.image, f"{prefix}.version": target.variant}
+    if base.source.kind == "registry":
+        found[f"{prefix}.base.name"] = base.source.value
         found[f"{prefix}.base.digest"] = base.locked.digest
     return found
 
