@@ -21,6 +21,10 @@ from typing import Any
 from loopback_index import Index
 from ruamel.yaml import YAML
 
+from stackyard.build.project import open_project
+from stackyard.build.selection import select
+from stackyard.oci.store import Store
+
 COMMAND = [sys.executable, str(Path(sys.executable).with_name("stackyard"))]
 MINOR = f"{sys.version_info.major}.{sys.version_info.minor}"
 
@@ -189,15 +193,12 @@ class Yard:
 
     def digests(self, store: Path | None = None) -> dict[str, str]:
         """Target to manifest of everything that is built."""
-        plan = self.run("plan", "--json", store=store).json
-        steps = {step["key"]: step for step in plan["steps"]}
-        memo = (store or self.store) / "memo" / "step"
+        project = open_project(self.root / "stackyard.yaml")
+        plan = project.plan(select(project.stack), Store.open(store or self.store))
         return {
-            f"{t['image']}:{t['variant']} {t['platform']}": json.loads(
-                (memo / f"{t['step']}.json").read_text()
-            )["manifest"]["digest"]
-            for t in plan["targets"]
-            if steps[t["step"]]["action"] == "reuse"
+            f"{target} {target.platform}": made.manifest.digest
+            for target, key in plan.images.items()
+            if (made := plan.decisions[key].made) and made.manifest
         }
 
     def manifest(self, digest: str, store: Path | None = None) -> dict[str, Any]:
