@@ -138,7 +138,11 @@ class TaskGraph:
             self.downloads[wheel.sha256] = wheel
             self.owners[fetch] = step.key
             yield Task(
-                fetch, "thread", self.fetch, lambda _: (package.name, wheel), cost=wheel.size
+                fetch,
+                "thread",
+                self.fetch,
+                lambda _: (package.name, wheel),
+                cost=packing_cost(task, wheel.size),
             )
         compiler = self._add_compiler(step)
         yield Task(

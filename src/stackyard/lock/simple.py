@@ -67,20 +67,18 @@ def offers(web: Web, project: str, filename: str | None = None) -> list[Offer]:
     pages = [(page, f"{index.rstrip('/')}/{quote(name)}/") for index in web.settings.indexes]
     for read, address in [*pages, *((_links, link) for link in web.settings.find_links)]:
         try:
-            offered = read(web, address)
+            offered = read(web, address, filename)
         except OutsideError as error:
             failures.append(error)
             continue
         found += [o for o in offered if o.filename.endswith(".whl") and ours.match(o.filename)]
-    if filename is not None:
-        found = [o for o in found if o.filename == filename]
     if failures and not found:
         raise failures[0]
     return found
 
 
-def page(web: Web, url: str) -> list[Offer]:
-    """The files on one page; none when there is no such page."""
+def page(web: Web, url: str, filename: str | None = None) -> list[Offer]:
+    """The files on one page, or the one asked for; none when there is no such page."""
     path = local(url)
     if path is not None:
         path = path / "index.html" if path.is_dir() else path
@@ -90,9 +88,11 @@ def page(web: Web, url: str) -> list[Offer]:
             return []
         except (OSError, UnicodeDecodeError) as error:
             raise OutsideError(f"reading the index page {path}: {error}") from error
-        return list(_html(text, url if url.endswith("/") else path.as_uri()))
+        return _html(text, url if url.endswith("/") else path.as_uri(), filename)
     try:
-        return web.read(url, lambda response: _page(response, url), headers={"Accept": ACCEPT})
+        return web.read(
+            url, lambda response: _page(response, url, filename), headers={"Accept": ACCEPT}
+        )
     except Missing:
         return []
 
@@ -105,7 +105,7 @@ def local(address: str) -> Path | None:
     return Path(address) if "://" not in address else None
 
 
-def _page(response: httpx.Response, url: str) -> list[Offer]:
+def _page(response: httpx.Response, url: str, filename: str | None) -> list[Offer]:
     body = bytearray()
     for chunk in pieces(response):
         body += chunk
@@ -114,8 +114,8 @@ def _page(response: httpx.Response, url: str) -> list[Offer]:
     base = str(response.url)
     try:
         if _JSON.match(response.headers.get("Content-Type", "")):
-            return list(_json(bytes(body), base))
-        return list(_html(body.decode(response.encoding or "utf-8", "replace"), base))
+            return list(_json(bytes(body), base, filename))
+        return _html(body.decode(response.encoding or "utf-8", "replace"), base, filename)
     except (KeyError, TypeError, ValueError, AttributeError, LookupError) as error:
         raise OutsideError(
             f"the index page {without_credentials(url)} is not readable: {error!r}",
@@ -123,8 +123,10 @@ def _page(response: httpx.Response, url: str) -> list[Offer]:
         ) from error
 
 
-def _json(body: bytes, base: str) -> Iterator[Offer]:
+def _json(body: bytes, base: str, filename: str | None) -> Iterator[Offer]:
     for file in json.loads(body)["files"]:
+        if filename is not None and file["filename"] != filename:
+            continue  # a page may have thousands, and resolving an address is not free
         yield Offer(
             str(file["filename"]),
             urljoin(base, str(file["url"])),
@@ -158,18 +160,19 @@ class _Anchors(HTMLParser):
         self.found.append(Offer(filename, address, digest, None, "data-yanked" in values))
 
 
-def _html(text: str, base: str) -> list[Offer]:
+def _html(text: str, base: str, filename: str | None) -> list[Offer]:
     anchors = _Anchors(base)
     anchors.feed(text)
-    return anchors.found
+    return [o for o in anchors.found if filename in (None, o.filename)]
 
 
-def _links(web: Web, link: str) -> list[Offer]:
+def _links(web: Web, link: str, filename: str | None = None) -> list[Offer]:
     path = local(link)
     if path is None or path.is_file():
-        return page(web, link)
+        return page(web, link, filename)
     try:
-        return [Offer(f.name, str(f)) for f in sorted(path.iterdir()) if f.suffix == ".whl"]
+        names = sorted(f.name for f in path.iterdir() if f.suffix == ".whl")
+        return [Offer(n, str(path / n)) for n in names if filename in (None, n)]
     except FileNotFoundError:
         return []
     except OSError as error:
