@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -83,12 +84,12 @@ def load_into(engine: str, stack: Stack, built: Built, store: Store) -> str:
     with subprocess.Popen(
         [program, "load"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     ) as process:
-        with_stdin = cast("BinaryIO", process.stdin)
-        try:
-            write_docker_archive(store, images, with_stdin)
-            with_stdin.close()
-        except BrokenPipeError:
-            pass  # it ended early; its own words tell why
+        stdin = cast("BinaryIO", process.stdin)
+        # An engine that ends early breaks the pipe; its own words tell why.
+        with suppress(BrokenPipeError):
+            write_docker_archive(store, images, stdin)
+        with suppress(BrokenPipeError):
+            stdin.close()
         words = cast("BinaryIO", process.stdout).read().decode(errors="replace")
     if process.returncode:
         raise OutsideError(

@@ -127,6 +127,8 @@ class Uv:
     def _run(self, root: Path, options: Iterable[str]) -> subprocess.CompletedProcess[str]:
         env = {key: value for key, value in os.environ.items() if key not in _OURS}
         env |= self.settings.environ
+        # Its words are read here, and shown by us: at COLUMNS they would be broken.
+        env |= {"UV_NO_WRAP": "1", "COLUMNS": "10000"}
         command = [self.program, "lock", "--python", sys.executable, "--directory", str(root)]
         command += ["--no-progress", "--color", "never", "--no-python-downloads"]
         command += ["--no-index"] if self.settings.default is None else []
