@@ -25,6 +25,7 @@ class Task:
         arguments: makes the positional arguments when the task starts, from the
             results of finished tasks; runs in the driving thread.
         cost: bigger starts earlier, so that a long task is not left for the end.
+        weight: how much of its step's work it is, in bytes; for showing progress.
     """
 
     id: str
@@ -33,6 +34,7 @@ class Task:
     arguments: Callable[[Mapping[str, Any]], tuple[Any, ...]]
     needs: tuple[str, ...] = ()
     cost: int = 0
+    weight: int = 0
 
 
 @dataclass

@@ -103,7 +103,10 @@ class TaskGraph:
         return [(self.plan.decisions[k].step, self._made(k, results)) for k in step.needs]
 
     def _add_group(self, step: GroupStep) -> None:
-        ids = tuple(self._add_segment(step, package) for package in step.packages)
+        # The larger group first, whole: putting it together takes long as well, and
+        # the other processes then still have work.
+        cost = sum(_cost(step, package) for package in step.packages)
+        ids = tuple(self._add_segment(step, package, cost) for package in step.packages)
         self.tasks.append(
             Task(
                 step.key,
@@ -117,21 +120,27 @@ class TaskGraph:
             )
         )
 
-    def _add_segment(self, step: GroupStep, package: LockedPackage) -> str:
-        task = wheel_task(package, step.platform, step.python, bytecode=step.bytecode)
+    def _add_segment(self, step: GroupStep, package: LockedPackage, cost: int) -> str:
+        task = _task(step, package)
         key = segment_key(task)
         id_ = f"segment:{key}"
         if id_ not in self.owners:
             self.owners[id_] = step.key
-            self.tasks += self._segment(step, package, task, id_, key)
+            self.tasks += self._segment(step, package, task, id_, key, cost)
         return id_
 
     def _segment(
-        self, step: GroupStep, package: LockedPackage, task: WheelTask, id_: str, key: str
+        self,
+        step: GroupStep,
+        package: LockedPackage,
+        task: WheelTask,
+        id_: str,
+        key: str,
+        cost: int,
     ) -> Iterator[Task]:
         wheel = package.wheels[step.platform]
         if found := cached_segment(packed_wheels(self.store), key):
-            yield Task(id_, "thread", _known, lambda _: (found,), cost=wheel.size)
+            yield Task(id_, "thread", _known, lambda _: (found,), cost=cost, weight=wheel.size)
             return
         fetch = f"wheel:{wheel.sha256}"
         if wheel.sha256 not in self.downloads:
@@ -142,7 +151,7 @@ class TaskGraph:
                 "thread",
                 self.fetch,
                 lambda _: (package.name, wheel),
-                cost=packing_cost(task, wheel.size),
+                cost=cost,
             )
         compiler = self._add_compiler(step)
         yield Task(
@@ -156,7 +165,8 @@ class TaskGraph:
                 results[compiler] if compiler else None,
             ),
             (fetch, compiler) if compiler else (fetch,),
-            cost=packing_cost(task, wheel.size),
+            cost=cost,
+            weight=wheel.size,
         )
 
     def _add_compiler(self, step: GroupStep) -> str | None:
@@ -181,6 +191,14 @@ class TaskGraph:
             )
         self.tasks.append(task)
         return id_
+
+
+def _task(step: GroupStep, package: LockedPackage) -> WheelTask:
+    return wheel_task(package, step.platform, step.python, bytecode=step.bytecode)
+
+
+def _cost(step: GroupStep, package: LockedPackage) -> int:
+    return packing_cost(_task(step, package), package.wheels[step.platform].size)
 
 
 def _known(segment: Segment) -> Segment:

@@ -97,7 +97,7 @@ class StepWatcher(Watcher):
                 )
             )
         elif task.id.startswith("segment:"):
-            self._tell(Advanced(step=step.kind, name=step.name, scope=step.scope, done=task.cost))
+            self._tell(Advanced(step=step.kind, name=step.name, scope=step.scope, done=task.weight))
 
     def _downloaded(self) -> None:
         self._wheels -= 1

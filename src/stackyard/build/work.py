@@ -42,6 +42,8 @@ def processes(jobs: int) -> Iterator[ProcessPoolExecutor]:
     context.set_forkserver_preload([__name__])
     pool = ProcessPoolExecutor(jobs, mp_context=context, initializer=_begin_worker)
     with ending(pool):
+        # Workers start now, and import what they need while the first wheels come.
+        pool.submit(_begin_early)
         yield pool
 
 
@@ -60,6 +62,10 @@ def _begin_worker() -> None:
     # Ctrl-C reaches the whole process group; the driving process decides what stops.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _begin_early() -> None:
+    """Nothing to do: the first task starts all workers."""
 
 
 def _end_with_parent() -> None:

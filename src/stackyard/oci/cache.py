@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import secrets
 from collections.abc import Iterator
@@ -64,8 +63,8 @@ class Cache:
         try:
             yield file
             with disk(doing):
-                file.flush()
-                os.fdatasync(file.fileno())
+                # Not synced: what a power cut leaves short is made again by who
+                # finds it so, and waiting for the disk would cost more than that.
                 file.close()
                 path.replace(target)
         except OSError as error:
