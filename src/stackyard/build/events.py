@@ -10,9 +10,17 @@ from typing import Any, ClassVar
 
 @dataclass(frozen=True, kw_only=True)
 class Event:
-    """Something that happened; `kind` is its name in ``--json`` output."""
+    """Something that happened to a step, or to the download of all wheels.
+
+    Attributes:
+        kind: its name in ``--json`` output.
+        step: the kind of step; `name` and `scope` are the step's.
+    """
 
     kind: ClassVar[str]
+    step: str
+    name: str
+    scope: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """The event as one flat JSON object."""
@@ -24,9 +32,6 @@ class Started(Event):
     """A step (or the download of all wheels) began; `total` is bytes, 0 if unknown."""
 
     kind: ClassVar[str] = "started"
-    step: str
-    name: str
-    scope: str = ""
     total: int = 0
 
 
@@ -35,9 +40,6 @@ class Advanced(Event):
     """`done` more bytes of a started step are through."""
 
     kind: ClassVar[str] = "advanced"
-    step: str
-    name: str
-    scope: str = ""
     done: int = 0
 
 
@@ -46,9 +48,6 @@ class Said(Event):
     """A line of output of what a step runs."""
 
     kind: ClassVar[str] = "said"
-    step: str
-    name: str
-    scope: str = ""
     line: str = ""
 
 
@@ -57,9 +56,6 @@ class Finished(Event):
     """A step is done: `size` bytes compressed, `seconds` of wall-clock time."""
 
     kind: ClassVar[str] = "finished"
-    step: str
-    name: str
-    scope: str = ""
     size: int = 0
     seconds: float = 0.0
     digest: str = ""
@@ -70,9 +66,6 @@ class Failed(Event):
     """A step failed; what stands on it is skipped."""
 
     kind: ClassVar[str] = "failed"
-    step: str
-    name: str
-    scope: str = ""
     message: str = ""
 
 
@@ -81,9 +74,6 @@ class Skipped(Event):
     """A step was not tried, because `because` failed."""
 
     kind: ClassVar[str] = "skipped"
-    step: str
-    name: str
-    scope: str = ""
     because: str = ""
 
 
