@@ -5,8 +5,8 @@ BIN    := $(VENV)/bin
 STACK  := examples/campus/stackyard.yaml
 
 # What building needs, and what the tests run for real besides.
-BUILD_PACKAGES := python3-venv ca-certificates mmdebstrap uidmap
-TEST_PACKAGES  := $(BUILD_PACKAGES) buildah podman skopeo docker-registry docker.io \
+BUILD_PACKAGES := python3-venv ca-certificates mmdebstrap uidmap buildah
+TEST_PACKAGES  := $(BUILD_PACKAGES) podman skopeo docker-registry docker.io \
                   fuse-overlayfs crun xz-utils zstd node-configurable-http-proxy \
                   qemu-user-static
 

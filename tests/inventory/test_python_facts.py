@@ -5,15 +5,14 @@ from datetime import UTC, datetime
 
 import pytest
 
-from stackyard.errors import InputError
 from stackyard.inventory.base import base_facts
 from stackyard.inventory.debian import debs, upstream
 from stackyard.inventory.facts import BaseDist, Scheme
 from stackyard.inventory.python import python_facts
 from stackyard.oci.assemble import assemble
-from stackyard.oci.descriptor import Platform
+from stackyard.oci.descriptor import Descriptor, Platform
 from stackyard.oci.image import History, RuntimeConfig
-from stackyard.oci.layer import layer_from_tar
+from stackyard.oci.layer import Layer, layer_from_tar
 
 
 def status(*packages: tuple[str, str]) -> str:
@@ -174,13 +173,17 @@ def test_an_old_glibc_by_the_name_of_its_file(image, debian, link) -> None:
 
 @pytest.mark.parametrize(
     "files",
-    [{}, {"usr/bin/python3": None}, {"usr/bin/python3": "#!/bin/sh"}],
-    ids=["nothing", "a directory", "a wrapper"],
+    [
+        {},
+        {"usr/bin/python3": None},
+        {"usr/bin/python3": "#!/bin/sh"},
+        {"usr/bin/python": "elf", "usr/lib/python2.7/os.py": ""},
+        {"usr/bin/python3": "elf", "usr/pyvenv.cfg": "home = /opt/gone"},
+    ],
+    ids=["nothing", "a directory", "a wrapper", "a Python 2", "an environment of nothing"],
 )
-def test_no_python_is_an_error_with_a_remedy(image, files) -> None:
-    with pytest.raises(InputError) as raised:
-        python_facts(image({"etc/passwd": "", **files}))
-    assert raised.value.hint
+def test_no_python(image, files) -> None:
+    assert python_facts(image({"etc/passwd": "", **files})) is None
 
 
 def test_a_file_that_cannot_be_run_is_passed_by(image, debian) -> None:
@@ -213,7 +216,22 @@ def test_upstream_versions(version: str, expected: str) -> None:
 
 def test_facts_are_remembered(store, debian, tar_of) -> None:
     debian["usr/lib/python3/dist-packages/b-2.dist-info/METADATA"] = metadata("b", "2", "c")
-    layer = layer_from_tar(store, io.BytesIO(tar_of(debian)))
+    manifest, layer = one_layer(store, tar_of(debian))
+    first = base_facts(store, manifest)
+    store.blob_path(layer.descriptor.digest).unlink()
+    assert base_facts(store, manifest) == first
+    assert first.dists == (BaseDist("b", "2", ("c",)),)
+
+
+def test_that_there_is_none_is_remembered(store, tar_of) -> None:
+    manifest, layer = one_layer(store, tar_of({"etc/passwd": ""}))
+    assert base_facts(store, manifest) is None
+    store.blob_path(layer.descriptor.digest).unlink()
+    assert base_facts(store, manifest) is None
+
+
+def one_layer(store, tar: bytes) -> tuple[Descriptor, Layer]:
+    layer = layer_from_tar(store, io.BytesIO(tar))
     manifest = assemble(
         store,
         platform=Platform("linux", "amd64"),
@@ -222,7 +240,4 @@ def test_facts_are_remembered(store, debian, tar_of) -> None:
         annotations={},
         created=datetime(2020, 1, 1, tzinfo=UTC),
     )
-    first = base_facts(store, manifest)
-    store.blob_path(layer.descriptor.digest).unlink()
-    assert base_facts(store, manifest) == first
-    assert first.dists == (BaseDist("b", "2", ("c",)),)
+    return manifest, layer

@@ -95,6 +95,15 @@ def small(count: int = 2) -> Lock:
     )
 
 
+def test_a_base_without_python() -> None:
+    resolution = small(0).resolutions["v", "b"]
+    bare = dataclasses.replace(resolution.bases["linux/amd64"], python=None)
+    lock = Lock({("v", "b"): dataclasses.replace(resolution, bases={"linux/amd64": bare})})
+    written = base(json.loads(dump(lock)))
+    assert (written["python"], written["scheme"], written["dists"]) == (None, {}, [])
+    assert parse(json.loads(dump(lock))) == lock
+
+
 def test_one_update_changes_few_lines() -> None:
     before = small(50)
     resolution = before.resolutions["v", "b"]
@@ -176,6 +185,9 @@ def base(document: Any) -> dict[str, Any]:
         edited(lambda d: d["resolutions"][0]["packages"][0].update(requires=[{}])),
         edited(lambda d: d["resolutions"][0].update(asked=[1])),
         edited(lambda d: base(d)["python"].update(version="3.11/../../../bin/sh")),
+        edited(lambda d: base(d).update(python=None)),
+        edited(lambda d: base(d).update(python=False)),
+        edited(lambda d: base(d).pop("python")),
     ],
 )
 def test_damage(tmp_path: Path, text: str) -> None:

@@ -57,7 +57,7 @@ def layer(text: str) -> str:
         (layer("env: {A: \"{{ ''.__class__ }}\"}"), 3, "not allowed"),
         (layer("env: {A: '{{ range(10**9) | list }}'}"), 3, "not allowed"),
         (layer("apt: [{when: nope, value: x}]"), 3, "layers.b.apt[0].when: 'nope' is undefined"),
-        (layer("apt: [{when: true}]"), 3, "layers.b.apt[0]: found a mapping, expected text"),
+        (layer("apt: [{when: true}]"), 3, "layers.b.apt[0]: found a mapping, expected a Deb"),
         (layer("on: c"), 3, "layers.b.on: there is no layer 'c'"),
         (layer("on: b"), 3, "'from' stands on nothing"),
         ("layers: {b: {from: {debian: potato}}}\nimages: {i: {layers: b}}", 1, "one of bullseye"),

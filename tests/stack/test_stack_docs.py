@@ -20,6 +20,19 @@ def test_the_first_example_loads(loaded: Callable[..., Stack]) -> None:
     ]  # fmt: skip
 
 
+def test_the_steps_of_the_page_load(loaded: Callable[..., Stack]) -> None:
+    [steps] = re.findall(r"```yaml\n(grid:.*?)```", PAGE, re.DOTALL)
+    plain, template = re.findall(r"```dockerfile\n(.*?)```", PAGE, re.DOTALL)
+    text = "vars: {suite: trixie}\nlayers:\n  singleuser: {from: x}\n"
+    text += "".join(f"  {line}\n" for line in steps.splitlines()) + "images: {i: {layers: grid}}\n"
+    for name, file in (("Containerfile.j2", template), ("Containerfile", plain)):
+        stack = loaded(text.replace("Containerfile.j2", name), {f"layers/grid/{name}": file})
+        made = stack.variants["default"].layers["grid"].containerfile
+        assert made is not None
+        assert (made.parent, made.args) == ("BASE_IMAGE", {"RELEASE": "7"})
+        assert "COPY trixie.sources" in made.text or made.text == file
+
+
 def test_every_key_is_on_the_page() -> None:
     for model in (StackSource, LayerSource, ImageSource):
         for name, field in model.model_fields.items():

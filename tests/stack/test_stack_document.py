@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import time
 from pathlib import Path
 
@@ -86,8 +87,9 @@ def test_bombs_are_refused_quickly() -> None:
         f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 12)
     )
     assert "values, aliases written out" in refusal(laughs)
-    assert "levels deep" in refusal("[" * 50_000)
-    assert "levels deep" in refusal("{a: " * 50_000)
+    # Some versions of libyaml have a limit of their own, and are first.
+    assert re.search("levels deep|nesting depth", refusal("[" * 50_000))
+    assert re.search("levels deep|nesting depth", refusal("{a: " * 50_000))
     assert "levels deep" in refusal("- " * 50_000)
     assert "levels deep" in refusal(
         "a0: &a0 [x]\n" + "".join(f"a{n}: &a{n} [*a{n - 1}]\n" for n in range(1, 60))

@@ -10,6 +10,7 @@ from stackyard.errors import Position
 from stackyard.stack.load import load
 from stackyard.stack.values import (
     BaseSource,
+    Containerfile,
     FileEntry,
     Healthcheck,
     Profile,
@@ -30,7 +31,7 @@ variants:
 layers:
   base:
     from: {debian: "{{ suite }}"}
-    apt: [tini, {when: "suite == 'trixie'", value: [a, b]}]
+    apt: [tini, {when: "suite == 'trixie'", value: [aa, bb]}]
     env: {LANG: C.UTF-8, VERSION: 3.10, DEBUG: true, WHO: "{{ variant }}/{{ layer }}"}
   singleuser:
     on: base
@@ -91,7 +92,7 @@ def test_variants_have_their_variables_and_only_their_images(campus: Stack) -> N
     assert one.layers["base"].base == BaseSource("debian", "bookworm")
     assert two.layers["base"].base == BaseSource("debian", "trixie")
     assert one.layers["base"].apt == ("tini",)
-    assert two.layers["base"].apt == ("tini", "a", "b")
+    assert two.layers["base"].apt == ("tini", "aa", "bb")
     assert one.layers["base"].env == {
         "LANG": "C.UTF-8", "VERSION": "3.10", "DEBUG": "true", "WHO": "py311/base",
     }  # fmt: skip
@@ -127,8 +128,9 @@ def test_layers(campus: Stack, tmp_path: Path) -> None:
         FileEntry("conf/a", "/opt/a"),
     )
     assert ml.test == ("python -c 'import torch'",)
-    assert ml.engine_steps == {"run": ("update-ca-certificates",)}
-    assert (geo.apt, geo.engine_steps) == ((), {"apt": ("gdal-bin",)})
+    assert (ml.run, ml.containerfile, ml.script) == (("update-ca-certificates",), None, None)
+    assert (geo.apt, geo.bootstrapped) == (("gdal-bin",), ())
+    assert layers["base"].bootstrapped == layers["base"].apt == ("tini",)
     assert geo.labels == {"org.acme": "geo"}
 
 
@@ -161,7 +163,7 @@ def test_apt_above_anything_but_a_suite_is_a_step(
 ) -> None:
     text = f"layers: {{b: {{from: {base}, apt: tini}}}}\nimages: {{i: {{layers: b}}}}\n"
     layer = loaded(text, {"x/root.tar": ""}).variants["default"].layers["b"]
-    assert (layer.base, layer.apt, layer.engine_steps) == (source, (), {"apt": ("tini",)})
+    assert (layer.base, layer.apt, layer.bootstrapped) == (source, ("tini",), ())
 
 
 def test_variables_may_refer_to_others_whatever_the_order(loaded: Loaded) -> None:
@@ -207,7 +209,7 @@ def test_includes_bring_definitions_and_their_paths_are_relative_to_them(loaded:
                 """,
             "layers/geo/req.txt": "rasterio\n-r ../../all.txt\n",
             "layers/geo/etc": "",
-            "layers/geo/C": "",
+            "layers/geo/C": "ARG PARENT\nFROM $PARENT\n",
             "layers/none/other.yaml": "nonsense",
             "layers/.hidden/layer.yaml": "nonsense",
             "all.txt": "numpy\n",
@@ -222,7 +224,8 @@ def test_includes_bring_definitions_and_their_paths_are_relative_to_them(loaded:
     geo = variant.layers["geo"]
     assert geo.pip == ("rasterio", "numpy")
     assert geo.files == (FileEntry("layers/geo/etc", "/etc/geo"),)
-    assert geo.engine_steps == {"containerfile": "layers/geo/C"}
+    text = "ARG PARENT\nFROM $PARENT\n"
+    assert geo.containerfile == Containerfile("layers/geo/C", text, "PARENT")
     assert geo.where.file.endswith("layers/geo/layer.yaml")
     assert variant.images["i"].labels == {"v": "x"}
 

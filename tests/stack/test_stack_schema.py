@@ -18,8 +18,8 @@ layer_budget: 50
 bytecode: false
 layers:
   base:
-    from: {debian: "{{ suite }}"}
-    apt: [tini, {when: "suite == 'trixie'", value: [a, b]}]
+    from: {debian: "{{ suite }}", snapshot: 20260115T000000Z}
+    apt: [tini, {when: "suite == 'trixie'", value: [gdal-bin, "lib{{ n }}"]}]
   plain: {from: docker.io/library/debian:12, apt: tini}
   user:
     on: base
@@ -29,6 +29,12 @@ layers:
     cmd: sleep 10
     healthcheck: {test: [CMD, "true"], interval: 30s, timeout: 5, retries: "{{ n }}"}
     files: [{from: a, to: /a, mode: "0644", owner: "0:0", when: true}]
+    folder: layers/own
+    containerfile: C.j2
+    args: {VERSION: 1.2}
+    run: ["true"]
+    cache: [/root/.cache/, {when: x, value: /var/cache}]
+    secrets: token
 images:
   i:
     layers: [user]
@@ -42,6 +48,14 @@ BAD = [
     "layers: {l: {apt: {a: b}}}",
     "layers: {l: {from: {debian: potato}}}",
     "layers: {l: {from: {debian: trixie, oci: x}}}",
+    "layers: {l: {from: {snapshot: 2026-01-15}}}",
+    "layers: {l: {from: {oci: x, snapshot: 2026-01-15}}}",
+    "layers: {l: {from: {debian: trixie, snapshot: today}}}",
+    "layers: {l: {apt: -y}}",
+    "layers: {l: {apt: [git curl]}}",
+    "layers: {l: {cache: x}}",
+    "layers: {l: {secrets: [../x]}}",
+    "layers: {l: {args: {a-b: c}}}",
     "layers: {l: {user: {name: x}}}",
     "layers: {l: {user: {name: x, uid: -1}}}",
     "layers: {l: {user: {name: x, uid: many}}}",

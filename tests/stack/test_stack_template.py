@@ -54,6 +54,14 @@ def templates() -> Templates:
         ("a\n{# note #}b\n", "a\nb\n"),
         ("{% raw %}{{ suite }}{% endraw %}", "{{ suite }}"),
         ("{{ 'ab' * n }}", "ababab"),
+        (
+            "{{ xs[1:] | join }}{{ suite[-2:] }}{{ suite[::2] }}{{ range(9)[2:4] | join }}",
+            "bietii23",
+        ),
+        (
+            "{{ d.k | quote }} {{ 'a b; $(x)' | quote }} {{ \"it's\" | quote }} {{ '' | quote }}",
+            "v 'a b; $(x)' 'it'\"'\"'s' ''",
+        ),
     ],
 )
 def test_templates_render(templates: Templates, source: str, made: str) -> None:
@@ -72,7 +80,7 @@ def test_the_short_way_makes_what_jinja_makes(parts: list[str], text: str, numbe
     source = "".join(parts)
     templates, values = Templates(), {"a": text, "b": number, "c": "{{ a }}"}
     try:
-        expected: str | None = templates._run(templates._template(source, expression=False), values)
+        expected: str | None = templates._run(templates._template(source), values)
     except TemplateError:
         expected = None
     try:
@@ -147,6 +155,9 @@ def test_what_leaves_the_sandbox_or_has_no_text_is_refused(
 ) -> None:
     with pytest.raises(TemplateError):
         templates.render(source, KNOWN)
+    if "{% set" not in source:  # which files may
+        with pytest.raises(TemplateError):
+            templates.render_file(source, KNOWN)
     assert KNOWN["xs"] == ["a", "b"]
     assert KNOWN["d"] == {"k": "v", "items": "I"}
 
@@ -218,6 +229,10 @@ def test_what_would_take_for_ever_is_refused_at_once(source: str) -> None:
     assert time.process_time() - start < 1.5
     with pytest.raises(TemplateError):
         templates.holds(source, KNOWN)
+    if len(source) < 30_000:  # a file may be longer
+        with pytest.raises(TemplateError):
+            templates.render_file(source.replace("{{ 1 }}", "{{ }}"), KNOWN)
+    assert time.process_time() - start < 3
 
 
 def test_all_templates_together_have_a_budget() -> None:

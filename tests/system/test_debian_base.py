@@ -22,7 +22,7 @@ from stackyard.oci.image import read_image
 from stackyard.oci.store import Store
 from stackyard.stack.values import BaseSource
 from stackyard.system.base import PreparedBase, prepare
-from stackyard.system.mirror import ORDINARY, VARIABLE, sources
+from stackyard.system.mirror import VARIABLE, sources_kept
 
 pytestmark = pytest.mark.real
 
@@ -50,7 +50,7 @@ def test_it_is_debian_with_what_was_asked_for(made) -> None:
     assert base.debs["python3"].startswith("3.11.")
     assert "python3-yaml" in base.debs
     assert "gcc" not in base.debs
-    assert fs.text("etc/apt/sources.list") == sources("bookworm", ORDINARY)
+    assert fs.text("etc/apt/sources.list") == sources_kept("bookworm", "")
     assert fs.listdir("dev") == []
     for path in ("etc/hostname", "etc/resolv.conf", "var/lib/apt/lists/lock"):
         assert not fs.exists(path)

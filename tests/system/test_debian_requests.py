@@ -7,7 +7,10 @@ import platform
 import pytest
 
 from stackyard.errors import InputError, OutsideError
-from stackyard.system import machine
+from stackyard.oci.descriptor import Platform
+from stackyard.stack.values import BaseSource
+from stackyard.system import debian, machine
+from stackyard.system.prepared import Request
 
 
 def test_an_unknown_suite_with_the_nearest(bring) -> None:
@@ -22,6 +25,32 @@ def test_an_unknown_suite_with_the_nearest(bring) -> None:
 def test_what_is_no_package_name(bring, name: str) -> None:
     with pytest.raises(InputError, match="not the name"):
         bring("debian", "bookworm", apt=[name])
+
+
+@pytest.mark.parametrize(
+    ("snapshot", "told"),
+    [
+        ("2026-01-15", "no moment"),
+        ("20261315T000000Z", "no moment"),
+        ("20260115T000000Z/../..", "no moment"),
+        ("20260115T000000Z\ndeb http://evil x main", "no moment"),
+        ("99991231T000000Z", "in the future"),
+    ],
+)
+def test_what_is_no_snapshot(root, snapshot: str, told: str) -> None:
+    source = BaseSource("debian", "bookworm", snapshot)
+    with pytest.raises(InputError, match=told) as raised:
+        debian.key(Request(source, Platform("linux", "amd64"), (), root, None))
+    assert "UTC" in raised.value.hint
+
+
+def test_bases_made_before_there_were_snapshots_are_found_again(root) -> None:
+    def key(snapshot: str) -> str:
+        source = BaseSource("debian", "bookworm", snapshot)
+        return debian.key(Request(source, Platform("linux", "amd64"), ("git",), root, None))
+
+    assert key("") == "e1ee567e73b880beac36644068a60ff594f5a9ee233b64fd6b52d14508b51c3b"
+    assert len({key(""), key("20260115T000000Z"), key("20260116T000000Z")}) == 3
 
 
 def test_an_architecture_that_debian_bases_are_not_made_for(bring) -> None:

@@ -45,7 +45,7 @@ def lock_bases(
         (variant, bottom layer) to platform to base.
 
     Raises:
-        InputError: a base without Python.
+        InputError: a base that is not there, or broken.
         OutsideError: no base could be made for any of the platforms.
     """
     wanted = {
@@ -78,7 +78,7 @@ def lock_bases(
 def _wanted(layer: Layer, platform: str) -> _Wanted:
     if layer.base is None:
         raise InputError(f"layer {layer.name} has no base", where=layer.where)
-    return _Wanted(layer.base, tuple(sorted(layer.apt)), platform)
+    return _Wanted(layer.base, tuple(sorted(layer.bootstrapped)), platform)
 
 
 def _pins(previous: Lock | None) -> dict[tuple[str, str, str, str], str]:

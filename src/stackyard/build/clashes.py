@@ -21,14 +21,7 @@ def refuse_clashes(store: Store, image: ImageStep, groups: Iterable[GroupStep]) 
     Raises:
         InputError: naming the path, both packages and the image.
     """
-    files = {
-        f"{package.name} {package.version}": _files(store, key)
-        for group in groups
-        for package in group.packages
-        for key in [
-            segment_key(wheel_task(package, group.platform, group.python, bytecode=group.bytecode))
-        ]
-    }
+    files = package_files(store, groups)
     if clashes := find_clashes(files):
         path, one, other = clashes[0]
         more = f" (and {len(clashes) - 1} more paths)" if len(clashes) > 1 else ""
@@ -37,6 +30,18 @@ def refuse_clashes(store: Store, image: ImageStep, groups: Iterable[GroupStep]) 
             hint="leave one of the two out of the layers that meet in this image, or pin a "
             "version that does not bring the file",
         )
+
+
+def package_files(store: Store, groups: Iterable[GroupStep]) -> dict[str, Mapping[str, str]]:
+    """Of each package (``numpy 2.1.0``) the paths that it brings, with their hashes."""
+    return {
+        f"{package.name} {package.version}": _files(store, key)
+        for group in groups
+        for package in group.packages
+        for key in [
+            segment_key(wheel_task(package, group.platform, group.python, bytecode=group.bytecode))
+        ]
+    }
 
 
 @lru_cache(maxsize=4096)

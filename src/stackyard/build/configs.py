@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from stackyard.build.steps import ConfigChanges
 from stackyard.oci.image import RuntimeConfig
-from stackyard.stack.values import Healthcheck, Image, Layer
+from stackyard.stack.values import Healthcheck, Layer
 
 _NANOSECONDS = 1_000_000_000
 
 
-def changes_of(image: Image, layers: Iterable[Layer]) -> tuple[ConfigChanges, dict[str, str]]:
-    """What the layers of an image, from the bottom, say of its configuration.
+def changes_of(
+    layers: Iterable[Layer], more_labels: Mapping[str, str]
+) -> tuple[ConfigChanges, dict[str, str]]:
+    """What layers, from the bottom, say of an image's configuration.
+
+    Args:
+        layers: some that stand directly on each other.
+        more_labels: those of the image itself.
 
     Returns:
         The changes, and the same as comparable facts (``env LANG`` to ``C.UTF-8``).
@@ -33,17 +39,18 @@ def changes_of(image: Image, layers: Iterable[Layer]) -> tuple[ConfigChanges, di
         cmd = layer.cmd if layer.cmd is not None else cmd
     changes = ConfigChanges(
         env=env,
-        labels=labels | dict(image.labels),
+        labels=labels | dict(more_labels),
         user=f"{user.uid}:{user.gid}" if user else None,
         workdir=workdir or (user.home if user else None),
         entrypoint=entrypoint,
         cmd=cmd,
         healthcheck=healthcheck,
     )
-    return changes, _facts(changes)
+    return changes, told(changes)
 
 
-def _facts(changes: ConfigChanges) -> dict[str, str]:
+def told(changes: ConfigChanges) -> dict[str, str]:
+    """Changes as comparable facts."""
     facts = {f"env {k}": v for k, v in changes.env.items()}
     facts |= {f"label {k}": v for k, v in changes.labels.items()}
     for name in ("user", "workdir"):
@@ -90,4 +97,6 @@ def apply(base: RuntimeConfig, changes: ConfigChanges) -> RuntimeConfig:
         exposed_ports=base.exposed_ports,
         volumes=base.volumes,
         stop_signal=base.stop_signal,
+        shell=base.shell,
+        on_build=base.on_build,
     )

@@ -1,26 +1,34 @@
 """From a stack and its lock to the steps of each image: pure, nothing is looked up.
 
-The order of an image's layers, from the bottom: base, accounts, package groups
-(most shared first), files. Packages stand above the base only in the tar sense:
-their content depends on where the base's Python looks, not on the base's bytes,
-so a new base leaves every package blob as it is.
+The order of an image's layers, from the bottom: the base and the chain of accounts
+and engine steps on it, package groups (most shared first), files, what finishes it.
+Packages stand above the base only in the tar sense: their content depends on where
+the base's Python looks, not on the base's bytes, so a new base or another system
+step leaves every package blob as it is.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from stackyard.build.configs import changes_of
+from stackyard.build.chain import Chains
+from stackyard.build.configs import changes_of, told
 from stackyard.build.family import Compiling, Family, family
 from stackyard.build.keys import key_of
-from stackyard.build.steps import AccountsStep, BaseStep, FilesStep, ImageStep, Step
-from stackyard.errors import InputError
+from stackyard.build.steps import (
+    BaseStep,
+    ConfigChanges,
+    ContainerfileStep,
+    FilesStep,
+    ImageStep,
+    Step,
+)
 from stackyard.lock.model import Lock
 from stackyard.pack.accounts import HOME_MODE
 from stackyard.pack.files import Folder, fingerprints
-from stackyard.stack.values import Image, Layer, Stack, Target, User
+from stackyard.stack.values import Image, Layer, Stack, Target
 
 
 @dataclass
@@ -36,17 +44,26 @@ class Derived:
     notes: dict[Target, str] = field(default_factory=dict)
 
 
-def derive(stack: Stack, lock: Lock, targets: Iterable[Target], *, compiling: Compiling) -> Derived:
+def derive(
+    stack: Stack, lock: Lock, targets: Iterable[Target], *, compiling: Compiling, project: str
+) -> Derived:
     """The steps that the given targets consist of.
 
     Groups are arranged over all images of a variant, whichever targets are
     asked for: what one image's layers look like must not depend on a selection.
 
+    Args:
+        stack: the stack.
+        lock: its lock.
+        targets: what is asked for.
+        compiling: which Python makes bytecode.
+        project: tells this stack's caches from another's.
+
     Raises:
-        InputError: a target's base is not in the lock, or a layer has steps that
-            need a container engine.
+        InputError: a target's base is not in the lock, or a step's files cannot be used.
     """
     derived = Derived()
+    chains = Chains(stack.root, project)
     families: dict[tuple[str, str, str], Family] = {}
     files: dict[tuple[str, str], FilesStep | None] = {}
     for target in targets:
@@ -54,7 +71,7 @@ def derive(stack: Stack, lock: Lock, targets: Iterable[Target], *, compiling: Co
         place = (target.variant, image.base, target.platform)
         if place not in families:
             families[place] = family(stack, lock, *place, compiling=compiling)
-        _derive_image(derived, families[place], target, image, stack.root, files)
+        _derive_image(derived, families[place], target, image, chains, files)
     return derived
 
 
@@ -63,55 +80,24 @@ def _derive_image(
     own: Family,
     target: Target,
     image: Image,
-    root: Path,
+    chains: Chains,
     files: dict[tuple[str, str], FilesStep | None],
 ) -> None:
     layers = [own.variant.layers[name] for name in image.closure]
-    _refuse_engine_steps(layers, target)
-    scope = own.base.scope
-    steps: list[Step] = [own.base]
-    if accounts := _accounts_step(own.base, layers):
-        steps.append(accounts)
+    steps = chains.chain(own, layers)
     steps += [own.groups[index] for index in own.layout.images[target.image]]
     for layer in layers:
-        place = (scope, layer.name)
+        place = (own.base.scope, layer.name)
         if place not in files:
-            files[place] = _files_step(own, layer, root)
+            files[place] = _files_step(own, layer, chains.root)
         if step := files[place]:
             steps.append(step)
+    steps += chains.finish(own, layers, steps)
     image_step = _image_step(target, image, own.base, steps, layers)
     derived.steps.update((step.key, step) for step in (*steps, image_step))
     derived.images[target] = image_step
     if merged := own.layout.merged.get(target.image):
         derived.notes[target] = "; ".join(map(str, merged))
-
-
-def _refuse_engine_steps(layers: list[Layer], target: Target) -> None:
-    for layer in layers:
-        if layer.engine_steps:
-            raise InputError(
-                f"layer {layer.name} of {target} has {', '.join(sorted(layer.engine_steps))}: "
-                "steps that need a container engine cannot be built yet",
-                where=layer.where,
-                hint="move apt packages to the bottom layer, or leave the image out by naming "
-                "the targets to build",
-            )
-
-
-def _accounts_step(base: BaseStep, layers: list[Layer]) -> AccountsStep | None:
-    users: tuple[User, ...] = tuple(dict.fromkeys(la.user for la in layers if la.user))
-    if not users:
-        return None
-    described = {u.name: f"{u.uid}:{u.gid} {u.home} {u.shell}" for u in users}
-    return AccountsStep(
-        name=", ".join(described),
-        key=key_of("accounts", base=base.key, users=list(described.items())),
-        scope=base.scope,
-        needs=(base.key,),
-        facts=described | {"base": base.facts["base"]},
-        layers=tuple(la.name for la in layers if la.user),
-        users=users,
-    )
 
 
 def _files_step(own: Family, layer: Layer, root: Path) -> FilesStep | None:
@@ -147,7 +133,8 @@ def _annotations(target: Target, base: BaseStep) -> dict[str, str]:
 def _image_step(
     target: Target, image: Image, base: BaseStep, steps: list[Step], layers: list[Layer]
 ) -> ImageStep:
-    changes, facts = changes_of(image, layers)
+    _, facts = changes_of(layers, image.labels)
+    config = tuple(_config(image, steps, layers))
     annotations = _annotations(target, base)
     parts = {f"{step.kind} {step.name}": step.key for step in steps}
     return ImageStep(
@@ -155,7 +142,7 @@ def _image_step(
         key=key_of(
             "image",
             steps=[(step.key, step.name, step.layers) for step in steps],
-            config=facts,
+            config=[part if isinstance(part, str) else told(part) for part in config],
             platform=target.platform,
             annotations=annotations,
         ),
@@ -164,6 +151,19 @@ def _image_step(
         facts=parts | facts | annotations,
         layers=image.closure,
         target=target,
-        config=changes,
+        config=config,
         annotations=annotations,
     )
+
+
+def _config(image: Image, steps: list[Step], layers: list[Layer]) -> Iterator[ConfigChanges | str]:
+    """From the bottom: what layers say, and between them each Containerfile's step."""
+    keys = {s.layers[0]: s.key for s in steps if isinstance(s, ContainerfileStep)}
+    together: list[Layer] = []
+    for layer in layers:
+        if layer.name in keys:
+            yield changes_of(together, {})[0]
+            yield keys[layer.name]
+            together = []
+        together.append(layer)
+    yield changes_of(together, image.labels)[0]

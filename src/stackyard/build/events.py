@@ -29,10 +29,15 @@ class Event:
 
 @dataclass(frozen=True, kw_only=True)
 class Started(Event):
-    """A step (or the download of all wheels) began; `total` is bytes, 0 if unknown."""
+    """A step (or the download of all wheels) began; `total` is bytes, 0 if unknown.
+
+    Attributes:
+        log: the file that takes an engine's output; empty for other steps.
+    """
 
     kind: ClassVar[str] = "started"
     total: int = 0
+    log: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

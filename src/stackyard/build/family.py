@@ -14,6 +14,7 @@ from stackyard.build.keys import key_of
 from stackyard.build.steps import BaseStep, GroupStep
 from stackyard.build.wheels import wheel_task
 from stackyard.errors import InputError
+from stackyard.inventory.facts import PythonFacts
 from stackyard.layout.arrange import arrange
 from stackyard.layout.values import Group, Item, Layout
 from stackyard.lock.model import Lock, LockedBase, LockedPackage, Resolution
@@ -68,7 +69,10 @@ def family(
     layout = _arrange(stack, variant, below, resolution, packages, platform)
     step = _base_step(variant.layers[base], locked, platform, f"{variant_name} {platform}")
     compiler = compiling(locked, platform) if stack.bytecode else None
-    packer = _Packer(step, compiler, {_item_id(p, platform): p for p in packages})
+    if locked.python is None:
+        # Without a Python there are no packages either.
+        return Family(variant, step, layout, (), below)
+    packer = _Packer(step, locked.python, compiler, {_item_id(p, platform): p for p in packages})
     return Family(variant, step, layout, tuple(map(packer.step, layout.groups)), below)
 
 
@@ -109,9 +113,17 @@ def _arrange(
 
 
 def _own_layers(variant: Variant, image: Image) -> int:
-    """How many OCI layers of an image hold accounts or files."""
+    """How many OCI layers of an image hold something else than packages, at the most."""
     layers = [variant.layers[name] for name in image.closure]
-    return sum(bool(layer.files) for layer in layers) + any(layer.user for layer in layers)
+    return sum(
+        bool(layer.files)
+        + bool(layer.user)
+        + bool(layer.apt and not layer.bootstrapped)
+        + bool(layer.containerfile)
+        + bool(layer.run or layer.script)
+        + bool(layer.finish)
+        for layer in layers
+    )
 
 
 def _stands_on(layers: Mapping[str, Layer]) -> dict[str, frozenset[str]]:
@@ -138,16 +150,17 @@ def _base_step(layer: Layer, locked: LockedBase, platform: str, scope: str) -> B
             "base",
             source=str(layer.base),
             platform=platform,
-            apt=sorted(layer.apt),
+            apt=sorted(layer.bootstrapped),
             digest=locked.digest,
         ),
         scope=scope,
-        facts={"base": str(layer.base), "python": locked.python.version}
+        facts={"base": str(layer.base)}
+        | ({"python": locked.python.version} if locked.python else {})
         | ({"digest": locked.digest} if not locked.debs else dict(locked.debs)),
         layers=(layer.name,),
         source=layer.base,
         platform=platform,
-        apt=layer.apt,
+        apt=layer.bootstrapped,
         locked=locked,
     )
 
@@ -157,12 +170,13 @@ class _Packer:
     """Turns groups into steps; a package that stands in many groups is keyed once."""
 
     base: BaseStep
+    python: PythonFacts
     compiler: Literal["own", "local"] | None
     packages: Mapping[str, LockedPackage]
     _keys: dict[str, str] = field(default_factory=dict)
 
     def step(self, group: Group) -> GroupStep:
-        python = self.base.locked.python
+        python = self.python
         packages = tuple(self.packages[item.id] for item in group.items)
         return GroupStep(
             name=group.name,
@@ -186,7 +200,7 @@ class _Packer:
             task = wheel_task(
                 self.packages[id_],
                 self.base.platform,
-                self.base.locked.python,
+                self.python,
                 bytecode=self.compiler is not None,
             )
             self._keys[id_] = segment_key(task)

@@ -62,7 +62,18 @@ def _describe(layer: Layer) -> str:
     words += layer.pip[:3]
     rest = len(layer.pip) - 3
     words += [f"and {rest} more"] if rest > 0 else []
+    words += [", ".join(_engine_steps(layer))] if _engine_steps(layer) else []
     return f"<b>{layer.name}</b><br/>" + "<br/>".join(map(_escape, words))
+
+
+def _engine_steps(layer: Layer) -> list[str]:
+    there = {
+        "apt": layer.apt and not layer.bootstrapped,
+        "Containerfile": layer.containerfile,
+        "run": layer.run or layer.script,
+        "finish": layer.finish,
+    }
+    return [name for name, found in there.items() if found]
 
 
 def _escape(text: str) -> str:

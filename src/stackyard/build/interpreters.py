@@ -19,6 +19,8 @@ from stackyard.system.interpreter import python_of, runs_here
 
 def compiling(base: LockedBase, platform: str) -> Literal["own", "local"] | None:
     """Which Python compiles for what stands on a base; None for none."""
+    if base.python is None:
+        return None
     if base.debs and runs_here(platform):
         return "own"
     return "local" if _local(base.python.minor) else None

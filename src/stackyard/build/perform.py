@@ -1,7 +1,8 @@
 """Doing a plan, in parallel, each result remembered the moment it is there.
 
 Downloads, bases and assembly wait for others and so run in threads; packing is
-work and runs in processes. A build that is killed loses only what was under way.
+work and runs in processes; engines are processes of their own, and count as such.
+A build that is killed loses only what was under way.
 """
 
 from __future__ import annotations
@@ -14,10 +15,11 @@ from dataclasses import dataclass
 from stackyard.build import work
 from stackyard.build.bases import make_base
 from stackyard.build.caches import addresses, wheels
+from stackyard.build.engine_steps import DEFAULTS, EngineOptions, engine_runner
 from stackyard.build.events import Advanced, Event, Listener, Said
 from stackyard.build.plan import Plan
 from stackyard.build.results import Made
-from stackyard.build.scheduler import Outcome, run
+from stackyard.build.scheduler import Outcome, Slots, run
 from stackyard.build.steps import BaseStep
 from stackyard.build.tasks import TaskGraph
 from stackyard.build.watch import FETCH, OnMade, StepWatcher
@@ -38,11 +40,13 @@ class Built:
         images: each target that is whole.
         errors: what failed, by step.
         incomplete: each target that is not whole, and the step that is to blame.
+        undone: keys of the steps that were to be built and were not.
     """
 
     images: Mapping[Target, Made]
     errors: Mapping[str, StackyardError]
     incomplete: Mapping[Target, str]
+    undone: frozenset[str] = frozenset()
 
 
 def perform(
@@ -53,6 +57,8 @@ def perform(
     jobs: int,
     listener: Listener,
     on_made: OnMade | None = None,
+    engines: EngineOptions = DEFAULTS,
+    keep_going: bool = True,
 ) -> Built:
     """Build what a plan says must be built.
 
@@ -60,12 +66,18 @@ def perform(
         plan: the plan.
         stack: the stack it was made from.
         store: where everything goes.
-        jobs: how many processes pack at once.
+        jobs: how many processes work at once, packers and engines together.
         listener: told what happens.
         on_made: told of each result, also of those that are reused, at once.
+        engines: how steps that need a container engine are done.
+        keep_going: a failure stops only what stands on it; else everything.
 
     Returns:
-        What is whole and what failed; a failure stops only what stands on it.
+        What is whole and what failed.
+
+    Raises:
+        InputError: a secret that a step needs is not given.
+        OutsideError: steps need a container engine and there is none.
     """
     if on_made:
         for decision in plan.decisions.values():
@@ -84,18 +96,29 @@ def perform(
 
         return work.base_result(store, make_base(step, store, stack.root, report))
 
-    with Fetcher(wheels(store), advance=fetched, url_cache=addresses(store)) as fetcher:
-        graph = TaskGraph(plan, store, stack.root, fetcher.get, bring)
+    with (
+        Fetcher(wheels(store), advance=fetched, url_cache=addresses(store)) as fetcher,
+        engine_runner(plan, stack, store, engines, said.put) as run_engine,
+    ):
+        graph = TaskGraph(plan, store, stack.root, fetcher.get, bring, run_engine)
         downloads = sum(wheel.size for wheel in graph.downloads.values())
         watcher = StepWatcher(plan, store, listener, said, graph.owners, downloads, on_made)
+        slots = Slots(jobs)
         with (
             work.processes(jobs) as processes,
+            work.ending(ThreadPoolExecutor(jobs)) as waiting,
             work.ending(ThreadPoolExecutor(_THREADS)) as threads,
         ):
             outcome = run(
                 graph.tasks,
-                lanes={"process": (processes, jobs), "thread": (threads, _THREADS)},
+                # Engines first: what stands on them waits longest.
+                lanes={
+                    "engine": (waiting, slots),
+                    "process": (processes, slots),
+                    "thread": (threads, Slots(_THREADS)),
+                },
                 watcher=watcher,
+                keep_going=keep_going,
             )
     return _built(plan, graph.owners, outcome)
 
@@ -118,4 +141,5 @@ def _built(plan: Plan, owners: Mapping[str, str], outcome: Outcome) -> Built:
         if not isinstance(error, StackyardError):
             raise error
         errors[name(task)] = error
-    return Built(images, errors, incomplete)
+    undone = frozenset(d.step.key for d in plan.to_build) - outcome.results.keys()
+    return Built(images, errors, incomplete, undone)

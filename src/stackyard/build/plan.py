@@ -105,10 +105,10 @@ def _reason(store: Store, step: Step, project: str) -> str:
     return changes(before, step.facts) or "made by another version of Stackyard"
 
 
-_ORDER = ("base", "accounts", "packages", "files", "image")
+_RANK = {"packages": 1, "files": 2, "finish": 3, "image": 4}
 
 
 def _in_order(steps: Iterable[Step]) -> list[Step]:
-    # Kinds only ever stand on kinds before them, so sorting by kind is enough;
-    # the sort is stable and keeps the order of layers within a kind.
-    return sorted(steps, key=lambda step: _ORDER.index(step.kind))
+    # Each image's steps come from the bottom, so what a step needs is before it; the
+    # sort is stable, and puts kinds together that never stand on a later one.
+    return sorted(steps, key=lambda step: _RANK.get(step.kind, 0))

@@ -34,7 +34,7 @@ class Project:
 
     def plan(self, targets: Sequence[Target], store: Store) -> Plan:
         """What building *targets* takes."""
-        derived = derive(self.stack, self.lock, targets, compiling=compiling)
+        derived = derive(self.stack, self.lock, targets, compiling=compiling, project=self.name)
         return make_plan(derived, store, project=self.name)
 
 

@@ -39,4 +39,4 @@ def _moved(name: str, before: str, now: str) -> str:
 
 
 def _with_value(name: str, value: str) -> str:
-    return name if _is_opaque(value) else f"{name} {value}"
+    return name if not value or _is_opaque(value) else f"{name} {value}"

@@ -7,7 +7,8 @@ that is where the reasons of a plan come from.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from stackyard.build.keys import key_of
 from stackyard.build.steps import Step
@@ -25,11 +26,16 @@ class Made:
         manifest: of a base or an image.
         blobs: digests of everything that must be in the store for this to count,
             with their sizes in bytes.
+        settings: what a Containerfile changed of the configuration, see
+            `stackyard.system.settings`.
+        debs: Debian packages and their versions, when the step changed any.
     """
 
     layers: tuple[Layer, ...] = ()
     manifest: Descriptor | None = None
     blobs: Mapping[str, int] | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    debs: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def size(self) -> int:
@@ -56,19 +62,28 @@ def recall(store: Store, step: Step, *, whole: Callable[[str], bool]) -> Made | 
     record = store.recall("step", step.key)
     if record is None:
         return None
+    made = _read(record)
+    if made is None:
+        return Lost()
+    digests = [*(layer.descriptor.digest for layer in made.layers), *(made.blobs or ())]
+    digests += [made.manifest.digest] if made.manifest else []
+    return made if all(map(whole, digests)) else Lost()
+
+
+def _read(record: Mapping[str, Any]) -> Made | None:
+    """What `remember` wrote; None when it is damaged."""
     try:
-        made = Made(
+        return Made(
             layers=tuple(Layer.from_json(layer) for layer in record["layers"]),
             manifest=Descriptor.from_json(record["manifest"]) if record["manifest"] else None,
             blobs={str(k): int(v) for k, v in record["blobs"].items()}
             if record["blobs"] is not None
             else None,
+            settings=dict(record.get("settings") or {}),
+            debs=dict(record.get("debs") or {}),
         )
     except (KeyError, TypeError, ValueError, AttributeError):
-        return Lost()
-    digests = [*(layer.descriptor.digest for layer in made.layers), *(made.blobs or ())]
-    digests += [made.manifest.digest] if made.manifest else []
-    return made if all(map(whole, digests)) else Lost()
+        return None
 
 
 def remember(store: Store, step: Step, made: Made, *, project: str) -> None:
@@ -89,6 +104,8 @@ def remember(store: Store, step: Step, made: Made, *, project: str) -> None:
             "layers": [layer.to_json() for layer in made.layers],
             "manifest": made.manifest.to_json() if made.manifest else None,
             "blobs": dict(made.blobs) if made.blobs is not None else None,
+            "settings": dict(made.settings),
+            "debs": dict(made.debs),
         },
     )
     store.remember("last", _last(step, project), {"facts": dict(step.facts), "key": step.key})
@@ -98,6 +115,14 @@ def last_facts(store: Store, step: Step, *, project: str) -> Mapping[str, str] |
     """What the step of this name was made from the last time; None if never made."""
     record = store.recall("last", _last(step, project))
     return record["facts"] if record and isinstance(record.get("facts"), dict) else None
+
+
+def last_made(store: Store, step: Step, *, project: str) -> Made | None:
+    """What the step of this name made the last time, whether or not it is still there."""
+    record = store.recall("last", _last(step, project)) or {}
+    key = record.get("key")
+    made = store.recall("step", key) if isinstance(key, str) and key.isalnum() else None
+    return _read(made) if made else None
 
 
 def _last(step: Step, project: str) -> str:

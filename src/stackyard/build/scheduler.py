@@ -11,7 +11,14 @@ from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-Lane = Literal["process", "thread"]
+Lane = Literal["engine", "process", "thread"]
+
+
+@dataclass
+class Slots:
+    """How many tasks may run at once; lanes that share them are bounded together."""
+
+    free: int
 
 
 @dataclass(frozen=True)
@@ -69,11 +76,17 @@ class _Run:
     """The state of one run of a graph."""
 
     def __init__(
-        self, tasks: Iterable[Task], lanes: Mapping[Lane, tuple[Executor, int]], watcher: Watcher
+        self,
+        tasks: Iterable[Task],
+        lanes: Mapping[Lane, tuple[Executor, Slots]],
+        watcher: Watcher,
+        *,
+        keep_going: bool,
     ) -> None:
         self.tasks = {t.id: t for t in tasks}
         self.lanes = lanes
         self.watcher = watcher
+        self.keep_going = keep_going
         self.outcome = Outcome()
         self.waiting = {t.id: set(t.needs) for t in self.tasks.values()}
         self.above: dict[str, list[str]] = {}
@@ -82,7 +95,6 @@ class _Run:
                 self.above.setdefault(need, []).append(task.id)
         self.ready: dict[Lane, list[tuple[int, str]]] = {lane: [] for lane in lanes}
         self.running: dict[Future[Any], Task] = {}
-        self.busy: dict[Lane, int] = dict.fromkeys(lanes, 0)
 
     def drive(self) -> Outcome:
         for task in self.tasks.values():
@@ -106,8 +118,10 @@ class _Run:
     def _start(self) -> bool:
         """Hand ready tasks to free workers; whether any was handed over or failed at once."""
         moved = False
-        for lane, (executor, width) in self.lanes.items():
-            while self.ready[lane] and self.busy[lane] < width:
+        if self.outcome.errors and not self.keep_going:
+            self._give_up()
+        for lane, (executor, slots) in self.lanes.items():
+            while self.ready[lane] and slots.free:
                 task = self.tasks[heapq.heappop(self.ready[lane])[1]]
                 moved = True
                 self.watcher.started(task)
@@ -117,12 +131,23 @@ class _Run:
                     self._fail(task, error)
                     continue
                 self.running[future] = task
-                self.busy[lane] += 1
+                slots.free -= 1
         return moved
+
+    def _give_up(self) -> None:
+        """Let what runs come to its end, and start nothing more."""
+        because = next(iter(self.outcome.errors))
+        begun = {task.id for task in self.running.values()} | self.outcome.errors.keys()
+        for task in self.tasks.values():
+            if task.id not in begun | self.outcome.results.keys() | self.outcome.skipped.keys():
+                self.outcome.skipped[task.id] = because
+                self.watcher.skipped(task, because)
+        for queue in self.ready.values():
+            queue.clear()
 
     def _collect(self, future: Future[Any]) -> None:
         task = self.running.pop(future)
-        self.busy[task.lane] -= 1
+        self.lanes[task.lane][1].free += 1
         error = future.exception()
         if isinstance(error, Exception):
             self._fail(task, error)
@@ -155,22 +180,26 @@ class _Run:
 def run(
     tasks: Iterable[Task],
     *,
-    lanes: Mapping[Lane, tuple[Executor, int]],
+    lanes: Mapping[Lane, tuple[Executor, Slots]],
     watcher: Watcher | None = None,
+    keep_going: bool = True,
 ) -> Outcome:
     """Run a graph of tasks to its end.
 
     Args:
         tasks: every task that another one needs must be among them.
-        lanes: for each lane its executor and how many tasks it takes at once.
+        lanes: for each lane its executor and how many tasks it takes at once; lanes
+            named first are served first.
         watcher: told of each task's fate.
+        keep_going: after a failure do all that does not stand on it; else nothing more
+            is started.
 
     Raises:
         ValueError: a task needs one that is not there, or the graph has a cycle.
         KeyboardInterrupt: and whatever else stops the driving thread; tasks not
             yet begun are cancelled.
     """
-    state = _Run(tasks, lanes, watcher or Watcher())
+    state = _Run(tasks, lanes, watcher or Watcher(), keep_going=keep_going)
     unknown = {need for t in state.tasks.values() for need in t.needs} - state.tasks.keys()
     if unknown:
         raise ValueError(f"tasks need unknown tasks: {sorted(unknown)}")

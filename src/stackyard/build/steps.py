@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import ClassVar
 
 from stackyard.inventory.facts import PythonFacts
 from stackyard.lock.model import LockedBase, LockedPackage
+from stackyard.oci.store import Store
 from stackyard.pack.files import Folder
 from stackyard.stack.values import BaseSource, FileEntry, Healthcheck, Target, User
+from stackyard.system.step import Apt, Work
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,10 +60,60 @@ class BaseStep(Step):
 
 @dataclass(frozen=True, kw_only=True)
 class AccountsStep(Step):
-    """Make the accounts that layers ask for, with their homes."""
+    """Make the account that a layer asks for, with its home; `needs` is all that is below."""
 
     kind: ClassVar[str] = "accounts"
     users: tuple[User, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class EngineStep(Step):
+    """Something that a container engine does on all that is below it.
+
+    Attributes:
+        needs: all that is below, from the bottom, the base first.
+        work: what is done.
+        env: the variables that it sees beside those of what it stands on.
+        platform: such as ``linux/amd64``.
+    """
+
+    work: Work
+    env: Mapping[str, str]
+    platform: str
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """Names of the secrets that it may read."""
+        return () if isinstance(self.work, Apt) else self.work.secrets
+
+    def log(self, store: Store) -> Path:
+        """Where the engine's output is kept."""
+        return store.root / "logs" / f"{self.name}-{self.kind}-{self.key[:12]}.log"
+
+
+class AptStep(EngineStep):
+    """Install a layer's Debian packages."""
+
+    kind: ClassVar[str] = "apt"
+    work: Apt
+
+
+class ContainerfileStep(EngineStep):
+    """Run a layer's Containerfile."""
+
+    kind: ClassVar[str] = "containerfile"
+
+
+class RunStep(EngineStep):
+    """Run a layer's commands and its script."""
+
+    kind: ClassVar[str] = "run"
+
+
+class FinishStep(EngineStep):
+    """Run the commands of a layer that need the packages."""
+
+    kind: ClassVar[str] = "finish"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,9 +163,14 @@ class ConfigChanges:
 
 @dataclass(frozen=True, kw_only=True)
 class ImageStep(Step):
-    """Put an image together: `needs` are its layers from the bottom, the base first."""
+    """Put an image together: `needs` are its layers from the bottom, the base first.
+
+    Attributes:
+        config: from the bottom, what layers say of the configuration, and in its place
+            the key of each step whose Containerfile changed it.
+    """
 
     kind: ClassVar[str] = "image"
     target: Target
-    config: ConfigChanges
+    config: tuple[ConfigChanges | str, ...]
     annotations: Mapping[str, str]

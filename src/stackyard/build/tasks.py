@@ -6,7 +6,7 @@ own, so that all processes have work, and the group's blob is put together last.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,15 @@ from stackyard.build.interpreters import local_compiler, own_compiler
 from stackyard.build.plan import Plan
 from stackyard.build.results import Made
 from stackyard.build.scheduler import Task
-from stackyard.build.steps import AccountsStep, BaseStep, FilesStep, GroupStep, ImageStep, Step
+from stackyard.build.steps import (
+    AccountsStep,
+    BaseStep,
+    EngineStep,
+    FilesStep,
+    GroupStep,
+    ImageStep,
+    Step,
+)
 from stackyard.build.wheels import wheel_task
 from stackyard.lock.model import LockedPackage, Wheel
 from stackyard.oci.store import Store
@@ -29,6 +37,11 @@ Fetch = Callable[[str, Wheel], Path]
 """Brings the wheel of a package here, checked."""
 
 MakeBase = Callable[[BaseStep], Made]
+
+Below = Sequence[tuple[Step, Made]]
+"""What a step stands on, from the bottom, the base first."""
+
+RunEngine = Callable[[EngineStep, Below], Made]
 
 _FIRST = 1 << 40
 """The cost of what nothing else should wait for."""
@@ -49,6 +62,7 @@ class TaskGraph:
     root: Path
     fetch: Fetch
     make_base: MakeBase
+    run_engine: RunEngine
     tasks: list[Task] = field(default_factory=list)
     owners: dict[str, str] = field(default_factory=dict)
     downloads: dict[str, Wheel] = field(default_factory=dict)
@@ -75,6 +89,15 @@ class TaskGraph:
                 return Task(step.key, "thread", self.make_base, lambda _: (step,), cost=_FIRST)
             case AccountsStep():
                 return self._accounts(step)
+            case EngineStep():
+                return Task(
+                    step.key,
+                    "engine",
+                    self.run_engine,
+                    lambda results: (step, self._parts(step, results)),
+                    self._needs(step),
+                    cost=_FIRST,
+                )
             case FilesStep():
                 arguments = (self.store, self.root, step.entries, step.folders)
                 return Task(step.key, "process", work.make_files, lambda _: arguments)
@@ -90,16 +113,19 @@ class TaskGraph:
                 raise TypeError(f"no way to make {step.kind}")
 
     def _accounts(self, step: AccountsStep) -> Task:
-        (base,) = step.needs
         return Task(
             step.key,
             "process",
             work.make_accounts,
-            lambda results: (self.store, self._made(base, results).manifest, step.users),
+            lambda results: (
+                self.store,
+                [layer for _, made in self._parts(step, results) for layer in made.layers],
+                step.users,
+            ),
             self._needs(step),
         )
 
-    def _parts(self, step: ImageStep, results: Mapping[str, Any]) -> list[tuple[Step, Made]]:
+    def _parts(self, step: Step, results: Mapping[str, Any]) -> list[tuple[Step, Made]]:
         return [(self.plan.decisions[k].step, self._made(k, results)) for k in step.needs]
 
     def _add_group(self, step: GroupStep) -> None:

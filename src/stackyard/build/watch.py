@@ -19,7 +19,7 @@ from stackyard.build.events import (
 from stackyard.build.plan import Plan
 from stackyard.build.results import Made, remember
 from stackyard.build.scheduler import Task, Watcher
-from stackyard.build.steps import GroupStep, Step
+from stackyard.build.steps import EngineStep, GroupStep, Step
 from stackyard.oci.store import Store
 
 FETCH = "fetch"
@@ -74,7 +74,8 @@ class StepWatcher(Watcher):
             return
         self._begun[step.key] = time.monotonic()
         total = step.size if isinstance(step, GroupStep) else 0
-        self._tell(Started(step=step.kind, name=step.name, scope=step.scope, total=total))
+        log = str(step.log(self._store)) if isinstance(step, EngineStep) else ""
+        self._tell(Started(step=step.kind, name=step.name, scope=step.scope, total=total, log=log))
 
     def finished(self, task: Task, result: Any) -> None:
         """Remember a step's result at once: what is done stays done."""

@@ -15,8 +15,8 @@ from typing import TypeVar
 from stackyard.build.caches import packed_wheels
 from stackyard.build.results import Made
 from stackyard.inventory.filesystem import read_files
-from stackyard.oci.descriptor import Descriptor
 from stackyard.oci.image import read_image
+from stackyard.oci.layer import Layer
 from stackyard.oci.store import Store
 from stackyard.pack.accounts import pack_accounts
 from stackyard.pack.basefiles import read_skel, read_user_db
@@ -93,9 +93,9 @@ def make_files(
     return Made(layers=(pack_files(store, root, entries, folders),))
 
 
-def make_accounts(store: Store, base: Descriptor, users: Sequence[User]) -> Made:
-    """Make accounts on a base."""
-    files = read_files(store, read_image(store, base).layers)
+def make_accounts(store: Store, below: Sequence[Layer], users: Sequence[User]) -> Made:
+    """Make accounts on layers."""
+    files = read_files(store, below)
     return Made(layers=(pack_accounts(store, read_user_db(files), users, read_skel(files)),))
 
 

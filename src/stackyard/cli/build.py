@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from stackyard.cli import options
+
+if TYPE_CHECKING:
+    from stackyard.system.engines import EngineName
 
 
 @click.command()
@@ -14,10 +18,11 @@ from stackyard.cli import options
 @options.store
 @options.platforms
 @options.jobs
+@options.engines
 @options.as_json
 @click.option(
     "--load",
-    "engine",
+    "load",
     type=click.Choice(["docker", "podman"]),
     help="Load the images into this engine on this machine.",
 )
@@ -33,8 +38,12 @@ def command(
     store_root: Path,
     platforms: tuple[str, ...],
     jobs: int,
+    engine_name: EngineName | None,
+    secrets: tuple[str, ...],
+    step_timeout: float | None,
+    keep_going: bool,
     as_json: bool,
-    engine: str | None,
+    load: str | None,
     output: str | None,
     targets: tuple[str, ...],
 ) -> None:
@@ -45,19 +54,22 @@ def command(
     """
     from stackyard.build.project import open_project
     from stackyard.build.selection import select
-    from stackyard.cli.building import build_plan, finish, show_images
+    from stackyard.cli.building import build_plan, engine_options, finish, show_images
     from stackyard.cli.outputs import load_into, parse_output
     from stackyard.oci.store import Store
 
     write = parse_output(output) if output else None
+    engines = engine_options(engine_name, secrets, step_timeout)
     project = open_project(path)
     store = Store.open(store_root)
     plan = project.plan(select(project.stack, targets, platforms), store)
-    built = build_plan(plan, project, store, jobs=jobs, as_json=as_json)
+    built = build_plan(
+        plan, project, store, jobs=jobs, as_json=as_json, engines=engines, keep_going=keep_going
+    )
     if not as_json:
         show_images(built.images)
     if write:
         click.echo(write(project.stack, built, store), err=True)
-    if engine:
-        click.echo(load_into(engine, project.stack, built, store), err=True)
+    if load:
+        click.echo(load_into(load, project.stack, built, store), err=True)
     finish(built)

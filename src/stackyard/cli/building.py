@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 import click
 
+from stackyard.build.engine_steps import TIMEOUT, EngineOptions
 from stackyard.build.perform import Built, perform
 from stackyard.build.plan import Plan
 from stackyard.build.project import Project
@@ -18,6 +19,8 @@ from stackyard.cli.tables import size, table
 from stackyard.errors import OutsideError, StackyardError
 from stackyard.oci.store import Store
 from stackyard.stack.values import Target
+from stackyard.system.engines import EngineName
+from stackyard.system.secrets import SecretSource
 
 
 def build_plan(
@@ -27,21 +30,43 @@ def build_plan(
     *,
     jobs: int,
     as_json: bool,
+    engines: EngineOptions,
+    keep_going: bool,
     on_made: OnMade | None = None,
 ) -> Built:
     """Do a plan, showing progress."""
     began = time.monotonic()
     with display(as_json=as_json) as show:
-        built = perform(plan, project.stack, store, jobs=jobs, listener=show, on_made=on_made)
+        built = perform(
+            plan,
+            project.stack,
+            store,
+            jobs=jobs,
+            listener=show,
+            on_made=on_made,
+            engines=engines,
+            keep_going=keep_going,
+        )
     if not as_json:
-        work = len(plan.to_build)
+        work = len(plan.to_build) - len(built.undone)
         click.echo(
             f"{work} steps built in {time.monotonic() - began:.1f} s"
-            if work
+            if plan.to_build
             else "nothing to do: everything is in the store",
             err=True,
         )
     return built
+
+
+def engine_options(
+    name: EngineName | None, secrets: tuple[str, ...], timeout: float | None
+) -> EngineOptions:
+    """The options as they are given on the command line.
+
+    Raises:
+        InputError: a ``--secret`` is not understood.
+    """
+    return EngineOptions(name, dict(map(SecretSource.parse, secrets)), timeout or TIMEOUT)
 
 
 def show_images(images: Mapping[Target, Made]) -> None:

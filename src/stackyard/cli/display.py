@@ -71,6 +71,8 @@ def _plain_line(event: Event) -> None:
 def told(event: Event) -> str | None:
     """The one line that an event is worth, or None."""
     match event:
+        case Started() if event.log:
+            return f"start    {event.step:9} {event.name}  [{event.scope}]  log: {event.log}"
         case Finished():
             weight = f"  {size(event.size)}" if event.size else ""
             where = f"  [{event.scope}]" if event.scope else ""

@@ -62,7 +62,7 @@ def platforms(command: F) -> F:
 
 
 def jobs(command: F) -> F:
-    """``--jobs``: how many processes pack at once."""
+    """``--jobs``: how many packers and engines work at once."""
     return click.option(
         "-j",
         "--jobs",
@@ -71,6 +71,45 @@ def jobs(command: F) -> F:
         envvar="STACKYARD_JOBS",
         help="How many processes work at once.  [default: the machine's CPUs]",
     )(command)
+
+
+def engines(command: F) -> F:
+    """How steps that need a container engine are done, and what a failure stops."""
+    for option in reversed(
+        (
+            click.option(
+                "--engine",
+                "engine_name",
+                type=click.Choice(["buildah", "docker"]),
+                envvar="STACKYARD_ENGINE",
+                help="What runs apt, run, containerfile and finish steps.  [default: buildah,"
+                " or docker where buildah is not installed]",
+            ),
+            click.option(
+                "--secret",
+                "secrets",
+                multiple=True,
+                metavar="id=NAME,src=FILE|env=VAR",
+                help="The value of a secret (may be repeated).  [default: the environment"
+                " variable STACKYARD_SECRET_NAME]",
+            ),
+            click.option(
+                "--step-timeout",
+                type=click.FloatRange(min=1, max=7 * 86400),
+                metavar="SECONDS",
+                envvar="STACKYARD_STEP_TIMEOUT",
+                help="Stop an engine's step that takes longer.  [default: 3600]",
+            ),
+            click.option(
+                "--keep-going/--fail-fast",
+                default=True,
+                help="After a failure, build what does not stand on it, or start nothing"
+                " more.  [default: --keep-going]",
+            ),
+        )
+    ):
+        command = option(command)
+    return command
 
 
 def as_json(command: F) -> F:

@@ -12,7 +12,11 @@ from stackyard.cli import options
 from stackyard.cli.tables import size, table
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from stackyard.build.plan import Plan
+    from stackyard.build.upgrade import Upgrade
+    from stackyard.stack.values import Target
 
 
 @click.command()
@@ -36,22 +40,24 @@ def command(
     """
     from stackyard.build.project import open_project
     from stackyard.build.selection import select
+    from stackyard.build.upgrade import upgrades
     from stackyard.oci.store import Store
 
     project = open_project(path)
     selected = select(project.stack, targets, platforms)
-    plan = project.plan(selected, Store.open(store_root))
+    store = Store.open(store_root)
+    plan = project.plan(selected, store)
     if graph:
         from stackyard.build.graph import mermaid
 
         click.echo(mermaid(project.stack, plan))
     elif as_json:
-        click.echo(json.dumps(_document(plan), indent=2))
+        click.echo(json.dumps(_document(plan, upgrades(plan, store)), indent=2))
     else:
-        _show(plan)
+        _show(plan, upgrades(plan, store))
 
 
-def _document(plan: Plan) -> dict[str, Any]:
+def _document(plan: Plan, costs: Mapping[Target, Upgrade]) -> dict[str, Any]:
     return {
         "steps": [
             {
@@ -71,10 +77,11 @@ def _document(plan: Plan) -> dict[str, Any]:
             for t, key in plan.images.items()
         ],
         "notes": {f"{t} {t.platform}": note for t, note in plan.notes.items()},
+        "upgrades": {f"{t} {t.platform}": cost.to_json() for t, cost in costs.items()},
     }
 
 
-def _show(plan: Plan) -> None:
+def _show(plan: Plan, costs: Mapping[Target, Upgrade]) -> None:
     rows = [
         (d.action, d.step.kind, d.step.name, d.step.scope, _weight(d.step), d.reason)
         for d in plan.decisions.values()
@@ -83,11 +90,26 @@ def _show(plan: Plan) -> None:
     click.echo(table(header, rows, right=frozenset({4})))
     for target, note in plan.notes.items():
         click.echo(f"budget   {target} ({target.platform}): {note}")
+    for target, cost in costs.items():
+        click.echo(f"upgrade  {target} ({target.platform}): {_cost(cost)}")
     reused = len(plan.decisions) - len(plan.to_build)
     if plan.to_build:
         click.echo(f"{len(plan.to_build)} to build, {reused} reused")
     else:
         click.echo(f"nothing to do: all {reused} steps are in the store")
+
+
+def _cost(cost: Upgrade) -> str:
+    """What a node that has the image pulls for the new one, and what most of it is."""
+    parts = [f"{name} {size(count)}" for name, count in list(cost.pulled.items())[:3]]
+    parts += [f"and {len(cost.pulled) - 3} more"] if len(cost.pulled) > 3 else []
+    about = "about " if cost.estimated else ""
+    told = f"nodes that have it pull {about}{size(cost.size)} of {size(cost.total)}"
+    if parts:
+        told += f" ({', '.join(parts)})"
+    if cost.unknown:
+        told += f", and what {', '.join(cost.unknown[:3])} will make"
+    return told
 
 
 def _weight(step: object) -> str:

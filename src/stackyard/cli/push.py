@@ -14,12 +14,14 @@ from stackyard.cli.tables import size, table
 if TYPE_CHECKING:
     from stackyard.oci.registry.push import PushReport
     from stackyard.publish.editions import Edition
+    from stackyard.system.engines import EngineName
 
 
 @click.command()
 @options.stack_file
 @options.store
 @options.jobs
+@options.engines
 @options.as_json
 @click.option("--insecure", is_flag=True, help="Use plain HTTP (loopback hosts always may).")
 @options.targets
@@ -27,6 +29,10 @@ def command(
     path: Path,
     store_root: Path,
     jobs: int,
+    engine_name: EngineName | None,
+    secrets: tuple[str, ...],
+    step_timeout: float | None,
+    keep_going: bool,
     as_json: bool,
     insecure: bool,
     targets: tuple[str, ...],
@@ -39,18 +45,28 @@ def command(
     """
     from stackyard.build.project import open_project
     from stackyard.build.selection import select
-    from stackyard.cli.building import build_plan, finish
+    from stackyard.cli.building import build_plan, engine_options, finish
     from stackyard.oci.store import Store
     from stackyard.publish.editions import editions
     from stackyard.publish.upload import Uploader
 
+    engines = engine_options(engine_name, secrets, step_timeout)
     project = open_project(path)
     store = Store.open(store_root)
     plan = project.plan(select(project.stack, targets), store)
     with Uploader(
         project.stack, plan, store, insecure=insecure, advance=lambda _: None
     ) as uploader:
-        built = build_plan(plan, project, store, jobs=jobs, as_json=as_json, on_made=uploader.made)
+        built = build_plan(
+            plan,
+            project,
+            store,
+            jobs=jobs,
+            as_json=as_json,
+            engines=engines,
+            keep_going=keep_going,
+            on_made=uploader.made,
+        )
         whole = editions(project.stack, plan, built.images, store)
         reports = uploader.finish(whole)
     _show(whole, reports, as_json=as_json)

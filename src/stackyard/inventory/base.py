@@ -14,25 +14,28 @@ from stackyard.oci.image import read_image
 from stackyard.oci.store import Store
 
 _KIND = "python-facts-1"  # another number when facts of the same image come out otherwise
+_NONE = {"version": None}  # remembered of an image without a Python
 
 
-def base_facts(store: Store, manifest: Descriptor) -> PythonFacts:
-    """The Python of an image; free from the second time on.
+def base_facts(store: Store, manifest: Descriptor) -> PythonFacts | None:
+    """The Python of an image, None when it has none; free from the second time on.
 
     Args:
         store: has the image.
         manifest: the image.
 
     Raises:
-        InputError: the image is broken or has no Python.
+        InputError: the image is broken.
         OutsideError: a blob is missing or damaged.
     """
     known = store.recall(_KIND, manifest.digest)
+    if known == _NONE:
+        return None
     facts = _from_json(known) if known else None
     if facts is None:
         image = read_image(store, manifest)
         facts = python_facts(read_files(store, image.layers), image.config.env.get("PATH"))
-        store.remember(_KIND, manifest.digest, asdict(facts))
+        store.remember(_KIND, manifest.digest, asdict(facts) if facts else _NONE)
     return facts
 
 

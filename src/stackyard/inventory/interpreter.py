@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from stackyard.errors import InputError
 from stackyard.inventory.filesystem import FileSystem
 
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -48,15 +47,15 @@ def under(prefix: str, path: str) -> str:
     return f"{prefix}/{path}" if prefix else path
 
 
-def find_interpreter(fs: FileSystem, path_env: str) -> Interpreter:
-    """The Python that ``python3`` starts.
+def find_interpreter(fs: FileSystem, path_env: str) -> Interpreter | None:
+    """The Python 3 that ``python3`` starts.
 
     Args:
         fs: the image's files.
         path_env: what is in ``PATH``.
 
-    Raises:
-        InputError: there is none, or its standard library is missing.
+    Returns:
+        None when there is none, or none with its standard library: a wrapper, a Python 2.
     """
     for name in _NAMES:
         for folder in filter(None, path_env.split(":")):
@@ -64,10 +63,7 @@ def find_interpreter(fs: FileSystem, path_env: str) -> Interpreter:
             program = None if place is None else under(place, name)
             if program and _runs(fs, program):
                 return _environment(fs, program) or _installation(fs, program)
-    raise InputError(
-        f"the base has no Python: no python3 in {path_env}",
-        hint="add python3 to the bottom layer's apt packages, or take a base that has it",
-    )
+    return None
 
 
 def _runs(fs: FileSystem, program: str) -> bool:
@@ -75,7 +71,7 @@ def _runs(fs: FileSystem, program: str) -> bool:
     return node is not None and fs.is_file(program) and bool(node.entry.mode & 0o111)
 
 
-def _installation(fs: FileSystem, program: str) -> Interpreter:
+def _installation(fs: FileSystem, program: str) -> Interpreter | None:
     """Python looks upwards from where its program really is for its library."""
     real = fs.resolve(program) or program
     named = _VERSIONED.fullmatch(real.rpartition("/")[2])
@@ -85,10 +81,7 @@ def _installation(fs: FileSystem, program: str) -> Interpreter:
         for minor in [named[1]] if named else _minors(fs, prefix):
             if fs.exists(under(prefix, f"lib/python{minor}/os.py")):
                 return Interpreter(real, prefix, minor)
-    raise InputError(
-        f"the base's Python /{program} has no standard library beside it",
-        hint="take a base whose python3 is a whole Python 3.x, not a wrapper or a Python 2",
-    )
+    return None
 
 
 def _minors(fs: FileSystem, prefix: str) -> list[str]:
@@ -113,6 +106,8 @@ def _environment(fs: FileSystem, program: str) -> Interpreter | None:
     lines = (_SETTING.fullmatch(line) for line in text.splitlines())
     settings = {line[1].lower(): line[2].lower() for line in lines if line}
     made_from = _installation(fs, program)
+    if made_from is None:
+        return None
     return Interpreter(
         path=program,
         prefix=prefix,

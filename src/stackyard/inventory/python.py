@@ -18,17 +18,16 @@ _CONDA = re.compile(r"python-(3\.\d+\.\d+[a-z0-9]*)-[^-]*\.json")
 _DEBIAN_DISTS = "usr/lib/python3/dist-packages"
 
 
-def python_facts(fs: FileSystem, path_env: str | None = None) -> PythonFacts:
-    """The Python that ``python3`` runs in an image.
+def python_facts(fs: FileSystem, path_env: str | None = None) -> PythonFacts | None:
+    """The Python 3 that ``python3`` runs in an image; None when there is none.
 
     Args:
         fs: the image's files.
         path_env: ``PATH`` of the image's config; None for `DEFAULT_PATH`.
-
-    Raises:
-        InputError: there is no Python 3, or its standard library is missing.
     """
     python = find_interpreter(fs, path_env or DEFAULT_PATH)
+    if python is None:
+        return None
     packages = debs(fs)
     debians = _is_debians(fs, python, packages)
     return PythonFacts(

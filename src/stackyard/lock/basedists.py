@@ -28,7 +28,7 @@ def provided(goals: Mapping[str, Goal]) -> Provided:
     out: dict[str, Mapping[str, str]] = {}
     for platform, goal in goals.items():
         found: dict[str, str] = {}
-        for dist in goal.base.python.dists:
+        for dist in goal.python.dists:
             try:
                 found[canonicalize_name(dist.name)] = str(Version(dist.version))
             except InvalidVersion:
@@ -64,7 +64,7 @@ def write_links(folder: Path, goals: Mapping[str, Goal]) -> bool:
     """
     wheels: dict[str, str] = {}
     for goal in goals.values():
-        dists = goal.base.python.dists
+        dists = goal.python.dists
         names: set[str] = {canonicalize_name(d.name) for d in dists}
         for dist in dists:
             try:

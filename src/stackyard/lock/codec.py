@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from typing import Any
 
 from stackyard.inventory.facts import BaseDist, PythonFacts, Scheme
@@ -61,20 +62,26 @@ def _resolution(r: Resolution) -> str:
 
 
 def _base(b: LockedBase) -> str:
-    p, s = b.python, b.python.scheme
-    scheme = {f: getattr(s, f) for f in ("purelib", "platlib", "scripts", "data", "headers")}
-    dists = (_line([d.name, d.version, list(d.requires)]) for d in p.dists)
     parts = {
         "source": _line(b.source),
         "digest": _line(b.digest),
         "layers": _line(b.layers),
         "measured": _line(b.measured),
-        "python": _line({"version": p.version, "interpreter": p.interpreter, "glibc": p.glibc}),
-        "scheme": _line(scheme),
-        "dists": _list(dists),
+        **_facts(b.python),
         "debs": _map({name: _line(version) for name, version in b.debs.items()}),
     }
     return _list((f"{_line(key)}: {text}" for key, text in parts.items()), "{}")
+
+
+def _facts(p: PythonFacts | None) -> dict[str, str]:
+    if p is None:
+        return {"python": _line(None), "scheme": _line({}), "dists": _list(())}
+    dists = (_line([d.name, d.version, list(d.requires)]) for d in p.dists)
+    return {
+        "python": _line({"version": p.version, "interpreter": p.interpreter, "glibc": p.glibc}),
+        "scheme": _line(asdict(p.scheme)),
+        "dists": _list(dists),
+    }
 
 
 def _package(p: LockedPackage) -> str:
@@ -91,29 +98,40 @@ def _package(p: LockedPackage) -> str:
 
 
 def _read_resolution(r: Mapping[str, Any]) -> Resolution:
+    bases = {_text(k): _read_base(v) for k, v in r["bases"].items()}
+    packages = tuple(map(_read_package, r["packages"]))
+    bare = {platform for platform, base in bases.items() if base.python is None}
+    if any(not bare.isdisjoint(package.wheels) for package in packages):
+        raise ValueError("there are packages for a base without Python")
     return Resolution(
         variant=_text(r["variant"]),
         base=_text(r["base"]),
         inputs=_text(r["inputs"]),
-        bases={_text(k): _read_base(v) for k, v in r["bases"].items()},
-        packages=tuple(map(_read_package, r["packages"])),
+        bases=bases,
+        packages=packages,
         forked=tuple(map(_text, r["forked"])),
         asked=dict(r["asked"]),
     )
 
 
 def _read_base(b: Mapping[str, Any]) -> LockedBase:
-    p, s = b["python"], b["scheme"]
-    dists = tuple(BaseDist(_text(n), _text(v), tuple(map(_text, q))) for n, v, q in b["dists"])
-    scheme = Scheme(**{_text(key): _text(value) for key, value in s.items()})
-    glibc = None if p["glibc"] is None else _text(p["glibc"])
     return LockedBase(
         source=_text(b["source"]),
         digest=_text(b["digest"]),
-        python=PythonFacts(_python(p["version"]), _text(p["interpreter"]), scheme, glibc, dists),
+        python=None if b["python"] is None else _read_facts(b["python"], b),
         layers=_count(b["layers"]),
         debs={_text(k): _text(v) for k, v in b["debs"].items()},
         measured=bool(b["measured"]),
+    )
+
+
+def _read_facts(p: Mapping[str, Any], b: Mapping[str, Any]) -> PythonFacts:
+    return PythonFacts(
+        version=_python(p["version"]),
+        interpreter=_text(p["interpreter"]),
+        scheme=Scheme(**{_text(key): _text(value) for key, value in b["scheme"].items()}),
+        glibc=None if p["glibc"] is None else _text(p["glibc"]),
+        dists=tuple(BaseDist(_text(n), _text(v), tuple(map(_text, q))) for n, v, q in b["dists"]),
     )
 
 

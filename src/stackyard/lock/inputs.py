@@ -32,7 +32,7 @@ def asked(unit: Unit, forked: Collection[str]) -> dict[str, Any]:
             together.setdefault(fork_of(closure, forked), set()).update(closure)
     return {
         "base": str(bottom.base),
-        "apt": sorted(bottom.apt),
+        "apt": sorted(bottom.bootstrapped),
         "python": unit.python,
         "platforms": sorted(unit.platforms),
         "layers": {

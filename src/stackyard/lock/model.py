@@ -20,7 +20,8 @@ class LockedBase:
         source: the base as the stack file names it (``str(BaseSource)``).
         digest: what pins it. A manifest digest for images; for a Debian suite
             the digest of its list of packages and versions.
-        python: its Python; the dists are constraints, and never installed again.
+        python: its Python, None when it has none; the dists are constraints, and
+            never installed again.
         layers: how many OCI layers it has; they count against the budget.
         debs: Debian package to version, for a Debian suite; else empty.
         measured: False when no base for this platform could be made on the
@@ -30,7 +31,7 @@ class LockedBase:
 
     source: str
     digest: str
-    python: PythonFacts
+    python: PythonFacts | None
     layers: int = 1
     debs: Mapping[str, str] = field(default_factory=dict)
     measured: bool = True

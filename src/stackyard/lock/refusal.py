@@ -32,7 +32,7 @@ def refusal(
     owners = _owners(solver, core, images)
     layers = list(dict.fromkeys(name for _, name in owners))
     lines = [f"    {_place(solver, name)} asks for {line}" for line, name in owners]
-    base = next(iter(solver.goals.values())).base.source
+    base = next(iter(solver.goals.values())).source
     has = (solver.base[item] for item in core if item in solver.base)
     lines += [f"    the base {base} has {name} {version}" for name, version in has]
     groups: dict[str, list[str]] = {}

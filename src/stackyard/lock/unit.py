@@ -14,7 +14,7 @@ from stackyard.lock.needs import Found, forks, needs, reach
 from stackyard.lock.nowheel import exclude, no_wheel
 from stackyard.lock.requirements import requirements
 from stackyard.lock.solve import Solver
-from stackyard.lock.targets import goals
+from stackyard.lock.targets import check_python, goals
 from stackyard.lock.units import Unit
 from stackyard.lock.uv import Preference, Unsolvable, Uv
 from stackyard.lock.web import Web
@@ -42,6 +42,11 @@ def resolve_unit(
     Raises:
         InputError, OutsideError: as `resolve` says.
     """
+    check_python(unit, bases)
+    lines = requirements(unit)
+    if not any(lines.values()):
+        # Nothing is asked of the base then, so it may be of any kind.
+        return _resolution(unit, bases, (), frozenset()), {}
     found = goals(unit, bases)
     have = provided(found)
     has_links = write_links(links, found)
@@ -49,28 +54,35 @@ def resolve_unit(
         uv=uv,
         web=web,
         unit=unit,
-        lines=requirements(unit),
+        lines=lines,
         goals=found,
         base=constraints(found, have),
         links=str(links) if has_links else "",
         report=report,
     )
     report(f"{unit.variant}: resolving {len(unit.layers)} layers on {unit.base}")
-    locked = _Locked(before, upgrade)
-    choice = _choose(solver, locked, have)
+    choice = _choose(solver, _Locked(before, upgrade), have)
     wheels = complete(web, {(n[0], f.filename): f for (n, _), f in choice.files.items()})
-    packages = _packages(choice, wheels)
-    resolution = Resolution(
+    seen = {wheels[f.filename].sha256: f.address for f in choice.files.values()}
+    return _resolution(unit, bases, _packages(choice, wheels), solver.forked), seen
+
+
+def _resolution(
+    unit: Unit,
+    bases: Mapping[str, LockedBase],
+    packages: tuple[LockedPackage, ...],
+    forked: frozenset[str],
+) -> Resolution:
+    document = asked(unit, forked)
+    return Resolution(
         variant=unit.variant,
         base=unit.base,
-        inputs=digest(document := asked(unit, solver.forked)),
+        inputs=digest(document),
         bases=dict(bases),
         packages=packages,
-        forked=tuple(sorted(solver.forked)),
+        forked=tuple(sorted(forked)),
         asked=document,
     )
-    seen = {wheels[f.filename].sha256: f.address for f in choice.files.values()}
-    return resolution, seen
 
 
 @dataclass(frozen=True)

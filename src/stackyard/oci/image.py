@@ -27,6 +27,8 @@ class RuntimeConfig:
         entrypoint, cmd: None when not given, which is not the same as empty.
         healthcheck: docker's JSON object (durations in nanoseconds).
         exposed_ports: such as ``8888/tcp``.
+        shell, on_build: what a Dockerfile that stands on the image goes by; docker's,
+            https://github.com/moby/docker-image-spec/blob/main/specs-go/v1/image.go
     """
 
     env: Mapping[str, str] = field(default_factory=dict)
@@ -39,6 +41,8 @@ class RuntimeConfig:
     exposed_ports: tuple[str, ...] = ()
     volumes: tuple[str, ...] = ()
     stop_signal: str = ""
+    shell: tuple[str, ...] | None = None
+    on_build: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """The config's ``config`` object."""
@@ -51,6 +55,8 @@ class RuntimeConfig:
             "Volumes": {volume: {} for volume in self.volumes},
             "StopSignal": self.stop_signal,
             "Healthcheck": dict(self.healthcheck) if self.healthcheck else None,
+            "Shell": list(self.shell or ()),
+            "OnBuild": list(self.on_build),
         }
         out = {key: value for key, value in out.items() if value}
         if self.entrypoint is not None:
@@ -78,6 +84,8 @@ class RuntimeConfig:
             exposed_ports=tuple(sorted(map(str, value.get("ExposedPorts") or ()))),
             volumes=tuple(sorted(map(str, value.get("Volumes") or ()))),
             stop_signal=str(value.get("StopSignal") or ""),
+            shell=_words(value.get("Shell") or None),
+            on_build=_words(value.get("OnBuild")) or (),
         )
 
 

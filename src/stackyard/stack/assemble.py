@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from stackyard.errors import Position
 from stackyard.stack.check import locate
 from stackyard.stack.closure import CycleError, closure, stacking_order
-from stackyard.stack.document import MappingNode
+from stackyard.stack.document import MappingNode, Node
 from stackyard.stack.image import make_image, read_image
 from stackyard.stack.include import Definition, Gathered
+from stackyard.stack.instructions import is_template, render_containerfile
 from stackyard.stack.layer import make_layer
 from stackyard.stack.problems import Problems
 from stackyard.stack.render import Renderer, is_static, scalars
@@ -19,13 +20,15 @@ from stackyard.stack.source import ImageSource
 from stackyard.stack.suggest import did_you_mean
 from stackyard.stack.template import Templates
 from stackyard.stack.values import Image, Layer
+from stackyard.stack.written import Written
 
 
 @dataclass(slots=True)
 class Assembler:
     """Makes layers and images of a stack, variant after variant.
 
-    Layers without templates are made once and shared by all variants.
+    Layers without templates are made once and shared by all variants; only a
+    Containerfile that is a template is rendered for each.
 
     Attributes:
         used: the layers that some image uses, so far.
@@ -119,18 +122,34 @@ class Assembler:
         return made
 
     def _layer(self, name: str, variables: Mapping[str, Any]) -> Layer | None:
-        definition = self.gathered.layers[name]
+        known = {**variables, "layer": name}
+        written = self._written(name)
         if name not in self._templated:
             if name not in self._static:
-                self._static[name] = self._make(name, definition, definition.node)
-            return self._static[name]
-        renderer = Renderer(self.templates, {**variables, "layer": name}, self.problems)
-        node = renderer.render(definition.node, f"layers.{name}")
-        return None if node is None else self._make(name, definition, node)
+                with self.problems.of_no_variant():
+                    self._static[name] = make_layer(written)
+            return self._rendered(written, self._static[name], known)
+        renderer = Renderer(self.templates, known, self.problems)
+        node = renderer.render(written.node, f"layers.{name}")
+        if node is None:
+            return None
+        written = self._written(name, node)
+        return self._rendered(written, make_layer(written), known)
 
-    def _make(self, name: str, definition: Definition, node: Any) -> Layer | None:
-        root, shown = self.gathered.root, self.gathered.shown
-        return make_layer(name, definition, node, root, shown, self.problems)
+    def _written(self, name: str, node: Node | None = None) -> Written:
+        gathered = self.gathered
+        definition = gathered.layers[name]
+        node = node or definition.node
+        return Written(name, definition, node, gathered.root, gathered.shown, self.problems)
+
+    def _rendered(
+        self, written: Written, layer: Layer | None, known: Mapping[str, Any]
+    ) -> Layer | None:
+        """The layer with its Containerfile rendered, if that is a template."""
+        if layer is None or layer.containerfile is None or not is_template(layer.containerfile):
+            return layer
+        made = render_containerfile(written, layer.containerfile, self.templates, known)
+        return None if made is None else replace(layer, containerfile=made)
 
     def _known(self, key: str, definition: Definition, part: str, names: Any) -> bool:
         unknown = [name for name in names if name not in self.gathered.layers]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import operator
 import re
+import shlex
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -147,6 +148,11 @@ def join(items: Iterable[Any], by: str = "") -> str:
     return by.join(parts)
 
 
+def quote(value: Any) -> str:
+    """A scalar as one word of a shell."""
+    return _short(shlex.quote(text(value)))
+
+
 def concat(parts: list[Any]) -> str:
     """Bounded ``~``."""
     return join(parts)
@@ -255,6 +261,7 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "join": lambda items, d="": join(items, text(d)),
     "list": _list,
     "lower": _on_text(str.lower),
+    "quote": quote,
     "replace": replace,
     "round": _round,
     "string": text,

@@ -10,9 +10,12 @@ from jinja2.exceptions import SecurityError, TemplateSyntaxError
 from jinja2.meta import find_undeclared_variables
 from jinja2.parser import Parser
 
-from stackyard.stack.sandbox import Sandbox, UnknownNameError
+from stackyard.stack.filesandbox import FileSandbox
+from stackyard.stack.sandbox import NotAllowedError, Sandbox, UnknownNameError
 from stackyard.stack.suggest import did_you_mean
 from stackyard.stack.template import TemplateError
+
+__all__ = ["FileSandbox", "Sandbox", "compile_expression", "compile_template", "explained", "names"]
 
 MadeT = TypeVar("MadeT")
 
@@ -69,15 +72,29 @@ def explained(run: Callable[[], MadeT], *, known: Iterable[str]) -> MadeT:
     except TemplateError:
         raise
     except UnknownNameError as error:
-        raise TemplateError(str(error), did_you_mean(error.name, error.keys or known)) from None
+        hint = did_you_mean(error.name, error.keys or known)
+        raise TemplateError(str(error), hint, _line(error)) from None
     except SecurityError as error:
-        raise TemplateError(f"not allowed: {error}") from None
+        raise TemplateError(f"not allowed: {error}", line=_line(error)) from None
     except TemplateSyntaxError as error:
-        raise TemplateError(f"not a valid template: {error.message}") from None
+        message = f"not a valid template: {error.message}"
+        raise TemplateError(message, line=error.lineno) from None
     except (RecursionError, MemoryError, SyntaxError):
         raise TemplateError("a template nested too deeply") from None
     except Exception as error:  # an expression can fail in any of Python's ways
-        raise TemplateError(str(error) or type(error).__name__) from None
+        raise TemplateError(str(error) or type(error).__name__, line=_line(error)) from None
+
+
+def _line(error: BaseException) -> int:
+    """The template's line that raised an error; 0 when no line of it did."""
+    if isinstance(error, NotAllowedError):
+        return error.lineno
+    line, step = 0, error.__traceback__
+    while step is not None:
+        if "__jinja_exception__" in step.tb_frame.f_globals:  # Jinja's stand-in for the template
+            line = step.tb_lineno
+        step = step.tb_next
+    return line
 
 
 def _expression(sandbox: Sandbox, source: str) -> nodes.Expr:

@@ -19,12 +19,24 @@ from stackyard.stack.leaf import (
     whole,
     whole_schema,
 )
-from stackyard.stack.notation import MODE, OWNER, read_duration, read_mode, read_owner
+from stackyard.stack.notation import (
+    CACHE,
+    MODE,
+    OWNER,
+    SNAPSHOT,
+    read_cache,
+    read_duration,
+    read_mode,
+    read_owner,
+    read_snapshot,
+)
+from stackyard.stack.packages import EXPECTED, PACKAGE
 
 PLATFORMS = ("linux/amd64", "linux/arm64")
 SUITES = ("bullseye", "bookworm", "trixie")
 REGISTRY = r"[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[a-z0-9]+((\.|_{1,2}|-+)[a-z0-9]+)*)*"
 _SLUG = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
+_MOUNT_ID = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}"
 _ACCOUNT = r"[a-z_][a-z0-9_-]{0,31}"
 
 
@@ -75,6 +87,14 @@ Owner = Annotated[
     *scalar('numeric ids as "uid:gid", such as "1000:100"', read_owner, _worded(OWNER)),
 ]
 Suite = Annotated[str, *_chosen(f"one of {', '.join(SUITES)}", SUITES)]
+Snapshot = Annotated[
+    str,
+    *scalar(
+        "a time such as 20260115T000000Z, or a date such as 2026-01-15",
+        read_snapshot,
+        _worded(SNAPSHOT),
+    ),
+]
 Platform = Annotated[str, *_chosen(" or ".join(PLATFORMS), PLATFORMS)]
 Slug = Annotated[
     str,
@@ -92,4 +112,25 @@ Budget = Annotated[
     int, *scalar("a whole number from 5 to 120", whole(5, 120), whole_schema(5, 120))
 ]
 Platforms = Annotated[list[Platform], Conditional(single=True), BeforeValidator(one_or_many)]
+Package = Annotated[str, *scalar(EXPECTED, matching(PACKAGE), _worded(PACKAGE))]
+Packages = Annotated[list[Package], Conditional(single=True), BeforeValidator(one_or_many)]
+Cache = Annotated[
+    str,
+    *scalar(
+        "an absolute path such as /root/.cache, without '..', spaces or quotes,"
+        " and not in /proc, /sys or /dev",
+        read_cache,
+        _worded(CACHE),
+    ),
+]
+Caches = Annotated[list[Cache], Conditional(single=True), BeforeValidator(one_or_many)]
+Secret = Annotated[
+    str,
+    *scalar(
+        "a secret's name: letters, digits, _, . and -, at most 63",
+        matching(_MOUNT_ID),
+        _worded(_MOUNT_ID),
+    ),
+]
+Secrets = Annotated[list[Secret], Conditional(single=True), BeforeValidator(one_or_many)]
 Test = Annotated[list[Text], Conditional(single=True), shell_form("CMD-SHELL")]

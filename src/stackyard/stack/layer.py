@@ -5,158 +5,161 @@ from __future__ import annotations
 import posixpath
 import stat
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any
 
-from stackyard.stack.check import Loc, check, dotted, locate
-from stackyard.stack.document import MappingNode, Node, ScalarNode
-from stackyard.stack.include import Definition
-from stackyard.stack.paths import PathError, inside, target
-from stackyard.stack.problems import Problems
+from stackyard.stack.check import check
+from stackyard.stack.document import MappingNode, ScalarNode
+from stackyard.stack.folder import Folder, layer_folder
+from stackyard.stack.instructions import read_containerfile
+from stackyard.stack.packages import read_packages
+from stackyard.stack.paths import PathError, inside
 from stackyard.stack.requirements import RequirementError, read_requirements, requirement
 from stackyard.stack.source import FilesSource, FromSource, LayerSource, UserSource
-from stackyard.stack.values import BaseSource, FileEntry, Healthcheck, Layer, User
+from stackyard.stack.values import (
+    BaseSource,
+    Containerfile,
+    FileEntry,
+    Healthcheck,
+    Layer,
+    User,
+)
+from stackyard.stack.written import Written
 
-_ENGINE = ("containerfile", "run", "finish", "cache", "secrets")
 
+def make_layer(written: Written) -> Layer | None:
+    """The layer as it is written; None when something is wrong with it.
 
-def make_layer(
-    name: str, definition: Definition, node: Node, root: Path, shown: Path, problems: Problems
-) -> Layer | None:
-    """The layer that a node describes; None when something is wrong with it.
-
-    Args:
-        name: the layer's name.
-        definition: where it is written.
-        node: its node, rendered.
-        root: the project's folder.
-        shown: how messages call that folder.
-        problems: what is wrong goes there.
+    A template of a Containerfile is in it as its source, not yet rendered.
     """
-    key = f"layers.{name}"
-    source = check(LayerSource, node, key, problems)
-    if source is None or not isinstance(node, MappingNode):
+    source = check(LayerSource, written.node, f"layers.{written.name}", written.problems)
+    if source is None:
         return None
-    maker = _Maker(key, definition, node, root, shown, problems)
-    base = maker.base(source.base)
+    base = _base(written, source.base)
     if base is not None and source.on:
-        maker.fail(("on",), "a layer with 'from' stands on nothing", "remove 'on' or 'from'")
-    bootstrapped = base is not None and base.kind == "debian"
-    return Layer(
-        name=name,
+        written.fail(("on",), "a layer with 'from' stands on nothing", "remove 'on' or 'from'")
+    folder = layer_folder(written, source.folder)
+    made = Layer(
+        name=written.name,
         on=tuple(dict.fromkeys(source.on)),
-        where=definition.where,
+        where=written.definition.where,
         base=base,
-        apt=tuple(source.apt) if bootstrapped else (),
-        pip=maker.pip(source.pip),
+        apt=_apt(written, source, folder),
+        pip=_pip(written, source, folder),
         env=source.env,
         labels=source.labels,
-        user=maker.user(source.user),
-        workdir=maker.target(("workdir",), source.workdir),
+        user=_user(written, source.user),
+        workdir=written.target(("workdir",), source.workdir),
         entrypoint=_command(source.entrypoint),
         cmd=_command(source.cmd),
         healthcheck=_healthcheck(source),
-        files=tuple(maker.files(source.files)),
-        engine_steps=maker.engine_steps(source, () if bootstrapped else tuple(source.apt)),
+        files=tuple(_files(written, source.files)),
+        containerfile=_containerfile(written, source, folder),
+        run=tuple(source.run),
+        script=folder.script,
+        finish=tuple(source.finish),
+        cache=tuple(dict.fromkeys(source.cache)),
+        secrets=tuple(dict.fromkeys(source.secrets)),
         test=tuple(source.test),
     )
+    _check_mounts(written, made)
+    return made
 
 
-@dataclass(frozen=True, slots=True)
-class _Maker:
-    """Makes the parts that refer to something outside of the layer's text."""
+def _base(written: Written, source: FromSource | None) -> BaseSource | None:
+    if source is None:
+        return None
+    if source.debian is not None:
+        return BaseSource("debian", source.debian, source.snapshot or "")
+    if source.rootfs is not None:
+        return BaseSource("rootfs", written.path(("from", "rootfs"), source.rootfs))
+    if source.oci is not None:
+        return BaseSource("oci", written.path(("from", "oci"), source.oci))
+    reference = source.registry or ""
+    if any(letter.isspace() for letter in reference) or "://" in reference:
+        expected = "an image reference such as docker.io/library/debian:12"
+        written.fail(("from",), f"found {reference!r}, expected {expected}")
+    return BaseSource("registry", reference)
 
-    key: str
-    definition: Definition
-    node: MappingNode
-    root: Path
-    shown: Path
-    problems: Problems
 
-    def fail(self, path: Loc, message: str, hint: str | None = None) -> None:
-        self.problems.add(locate(self.node, path), f"{dotted(self.key, path)}: {message}", hint)
+def _apt(written: Written, source: LayerSource, folder: Folder) -> tuple[str, ...]:
+    found = list(source.apt)
+    if folder.apt is not None:
+        found += read_packages(written.root, written.shown, folder.apt, written.problems)
+    return tuple(dict.fromkeys(found))
 
-    def path(self, path: Loc, written: str) -> str:
-        """A path of the project, relative to its root; as written when it is wrong."""
+
+def _pip(written: Written, source: LayerSource, folder: Folder) -> tuple[str, ...]:
+    node = written.node.entries.get("pip") if isinstance(written.node, MappingNode) else None
+    listed = _file if isinstance(node, ScalarNode) else _list
+    found = [*listed(written, source.pip)]
+    if folder.pip is not None:
+        found += read_requirements(written.root, written.shown, folder.pip, written.problems)
+    return tuple(dict.fromkeys(found))
+
+
+def _list(written: Written, items: list[str]) -> Iterable[str]:
+    for index, text in enumerate(items):
         try:
-            return inside(self.root, self.definition.folder, written)
-        except PathError as error:
-            self.fail(path, error.message, error.hint)
-            return written
+            yield requirement(text)
+        except RequirementError as error:
+            written.fail(("pip", index), error.message, error.hint)
 
-    def target(self, path: Loc, written: str | None) -> str | None:
-        """A path in the image; as written when it is wrong."""
+
+def _file(written: Written, items: list[str]) -> Iterable[str]:
+    try:
+        relative = inside(written.root, written.definition.folder, items[0])
+    except PathError as error:
+        hint = error.hint or "write requirements as a list; a single text is a file's path"
+        written.fail(("pip",), error.message, hint)
+        return ()
+    return read_requirements(written.root, written.shown, relative, written.problems)
+
+
+def _user(written: Written, source: UserSource | None) -> User | None:
+    if source is None:
+        return None
+    gid = source.uid if source.gid is None else source.gid
+    home = written.target(("user", "home"), source.home) or f"/home/{source.name}"
+    shell = written.target(("user", "shell"), source.shell) or source.shell
+    return User(source.name, source.uid, gid, home, shell)
+
+
+def _files(written: Written, sources: Iterable[FilesSource]) -> Iterable[FileEntry]:
+    for index, source in enumerate(sources):
+        relative = written.path(("files", index, "from"), source.source)
+        to = written.target(("files", index, "to"), source.to) or source.to
+        kind = _kind(written.root / relative)
+        if kind == "other":
+            written.fail(("files", index, "from"), f"{relative!r} is not a file or directory")
+        if source.to.endswith("/") and kind == "file":
+            to = posixpath.join(to, PurePosixPath(relative).name)
+        yield FileEntry(relative, to, source.mode, *source.owner)
+
+
+def _containerfile(written: Written, source: LayerSource, folder: Folder) -> Containerfile | None:
+    relative = folder.containerfile
+    if source.containerfile is not None:
         try:
-            return None if written is None else target(written)
+            relative = inside(written.root, written.definition.folder, source.containerfile)
         except PathError as error:
-            self.fail(path, error.message, error.hint)
-            return written
-
-    def base(self, source: FromSource | None) -> BaseSource | None:
-        if source is None:
+            written.fail(("containerfile",), error.message, error.hint)
             return None
-        if source.debian is not None:
-            return BaseSource("debian", source.debian)
-        if source.rootfs is not None:
-            return BaseSource("rootfs", self.path(("from", "rootfs"), source.rootfs))
-        if source.oci is not None:
-            return BaseSource("oci", self.path(("from", "oci"), source.oci))
-        reference = source.registry or ""
-        if any(letter.isspace() for letter in reference) or "://" in reference:
-            expected = "an image reference such as docker.io/library/debian:12"
-            self.fail(("from",), f"found {reference!r}, expected {expected}")
-        return BaseSource("registry", reference)
+    if relative is not None:
+        return read_containerfile(written, relative, source.args)
+    if source.args:
+        hint = "give a containerfile; what 'run' needs can be written into its commands"
+        written.fail(("args",), "build arguments are for a containerfile, and there is none", hint)
+    return None
 
-    def pip(self, written: list[str]) -> tuple[str, ...]:
-        node = self.node.entries.get("pip")
-        if isinstance(node, ScalarNode):
-            return self._file(written[0])
-        found: list[str] = []
-        for index, text in enumerate(written):
-            try:
-                found.append(requirement(text))
-            except RequirementError as error:
-                self.fail(("pip", index), error.message, error.hint)
-        return tuple(found)
 
-    def _file(self, written: str) -> tuple[str, ...]:
-        try:
-            relative = inside(self.root, self.definition.folder, written)
-        except PathError as error:
-            hint = error.hint or "write requirements as a list; a single text is a file's path"
-            self.fail(("pip",), error.message, hint)
-            return ()
-        return read_requirements(self.root, self.shown, relative, self.problems)
-
-    def user(self, source: UserSource | None) -> User | None:
-        if source is None:
-            return None
-        gid = source.uid if source.gid is None else source.gid
-        home = self.target(("user", "home"), source.home) or f"/home/{source.name}"
-        shell = self.target(("user", "shell"), source.shell) or source.shell
-        return User(source.name, source.uid, gid, home, shell)
-
-    def files(self, sources: Iterable[FilesSource]) -> Iterable[FileEntry]:
-        for index, source in enumerate(sources):
-            relative = self.path(("files", index, "from"), source.source)
-            to = self.target(("files", index, "to"), source.to) or source.to
-            kind = _kind(self.root / relative)
-            if kind == "other":
-                self.fail(("files", index, "from"), f"{relative!r} is not a file or directory")
-            if source.to.endswith("/") and kind == "file":
-                to = posixpath.join(to, PurePosixPath(relative).name)
-            yield FileEntry(relative, to, source.mode, *source.owner)
-
-    def engine_steps(self, source: LayerSource, apt: tuple[str, ...]) -> dict[str, Any]:
-        steps: dict[str, Any] = {"apt": apt} if apt else {}
-        for name in _ENGINE:
-            value = getattr(source, name)
-            if isinstance(value, str):
-                steps[name] = self.path((name,), value)
-            elif value:
-                steps[name] = tuple(value)
-        return steps
+def _check_mounts(written: Written, layer: Layer) -> None:
+    commands = layer.run or layer.script or layer.finish
+    if layer.cache and not commands:
+        hint = "in a Containerfile write RUN --mount=type=cache,target=DIR"
+        written.fail(("cache",), "it is for run, run.sh and finish, and there is none", hint)
+    if layer.secrets and not commands and layer.containerfile is None:
+        message = "they are for run, run.sh, finish and containerfile, and there is none"
+        written.fail(("secrets",), message, "remove them, or the step that needs them is missing")
 
 
 def _kind(path: Path) -> str:

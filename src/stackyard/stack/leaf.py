@@ -52,6 +52,7 @@ _RESERVED = frozenset(
         "None",
         "not",
         "or",
+        "parent",
         "range",
         "self",
         "true",
@@ -151,6 +152,12 @@ def _environment_key(key: str) -> str:
     return key
 
 
+def _argument_key(key: str) -> str:
+    if len(key) > 255 or not _IDENTIFIER.fullmatch(key):
+        raise refuse(key, "a build argument's name: letters, digits and _")
+    return key
+
+
 def _label_key(key: str) -> str:
     if not key or re.search(r"[\s\0]", key):
         raise refuse(key, "a label's name, without spaces")
@@ -183,6 +190,11 @@ EnvironmentName = Annotated[
     str,
     BeforeValidator(_environment_key),
     WithJsonSchema({"type": "string", "pattern": r"^[^=\s]+$"}),
+]
+ArgumentName = Annotated[
+    str,
+    BeforeValidator(_argument_key),
+    WithJsonSchema({"type": "string", "pattern": f"^{_IDENTIFIER.pattern}$"}),
 ]
 LabelName = Annotated[
     str, BeforeValidator(_label_key), WithJsonSchema({"type": "string", "pattern": r"^\S+$"})

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime
+
+from stackyard.stack.paths import PathError, target
 
 DURATION = r"(?:\d+h)?(?:\d+m)?(?:\d+(?:\.\d+)?s)?(?:\d+ms)?"
 MODE = r"(?:0o?)?[0-7]{3,4}"
 OWNER = r"\d{1,10}:\d{1,10}"
+SNAPSHOT = r"\d{8}T\d{6}Z|\d{4}-\d{2}-\d{2}"
+CACHE = r"(/+[A-Za-z0-9._@+~%-]+)+/*"
 
 _PARTS = re.compile(r"(?:(\d+)h)?(?:(\d+)m(?!s))?(?:(\d+(?:\.\d+)?)s)?(?:(\d+)ms)?")
 _DAY = 24 * 3600.0
+_KERNEL = ("/proc", "/sys", "/dev")
 
 
 def read_duration(text: str) -> float:
@@ -54,3 +60,32 @@ def read_owner(text: str) -> tuple[int, int]:
     if max(uid, gid) >= 2**31:
         raise ValueError(text)
     return uid, gid
+
+
+def read_snapshot(text: str) -> str:
+    """A time as snapshot.debian.org writes it; a date is its first second.
+
+    Raises:
+        ValueError: it is neither, or there is no such day or second.
+    """
+    if not re.fullmatch(SNAPSHOT, text, re.ASCII):
+        raise ValueError(text)
+    form = "%Y-%m-%d" if "-" in text else "%Y%m%dT%H%M%SZ"
+    return f"{datetime.strptime(text, form):%Y%m%dT%H%M%S}Z"
+
+
+def read_cache(text: str) -> str:
+    """A directory of an image that a cache can be mounted on, normalised.
+
+    Raises:
+        ValueError: it is relative, has a ``..`` or what a mount option could not hold,
+            or is no place for one.
+    """
+    try:
+        path = target(text)
+    except PathError:
+        raise ValueError(text) from None
+    kernel = any(path == top or path.startswith(f"{top}/") for top in _KERNEL)
+    if not re.fullmatch(CACHE, text) or path == "/" or kernel:
+        raise ValueError(text)
+    return path

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from stackyard.errors import InputError, Position
@@ -39,6 +41,15 @@ class Problems:
         variants = self.found.setdefault(Problem(where, _printable(message), hint), [])
         if self.variant is not None and self.variant not in variants:
             variants.append(self.variant)
+
+    @contextmanager
+    def of_no_variant(self) -> Iterator[None]:
+        """What is found here is the same for all variants."""
+        variant, self.variant = self.variant, None
+        try:
+            yield
+        finally:
+            self.variant = variant
 
     def __len__(self) -> int:
         return len(self.found)

@@ -16,8 +16,8 @@ from packaging.requirements import InvalidRequirement, Requirement
 from stackyard.errors import Position
 from stackyard.stack.paths import PathError, inside
 from stackyard.stack.problems import Problems
+from stackyard.stack.textfile import TextError, read_text
 
-MAX_BYTES = 1 << 20
 MAX_FILES = 50
 """Requirements files that one file may bring in, itself counted."""
 
@@ -105,19 +105,9 @@ def _read(
 def _lines(path: Path, name: str, problems: Problems) -> Iterator[tuple[int, str]]:
     """Numbered lines that say something, continued lines joined."""
     try:
-        if not path.is_file():
-            raise ValueError("it is not a file")
-        with path.open("rb") as stream:
-            data = stream.read(MAX_BYTES + 1)
-        if len(data) > MAX_BYTES:
-            raise ValueError(f"it is larger than {MAX_BYTES} bytes")
-        lines = data.decode("utf-8-sig").splitlines()
-    except UnicodeDecodeError:
-        problems.add(Position(name), "reading requirements: it is not UTF-8")
-        return
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        problems.add(Position(name), f"reading requirements: {reason}")
+        lines = read_text(path).splitlines()
+    except TextError as error:
+        problems.add(Position(name, error.line), f"reading requirements: {error.message}")
         return
     begun, start = "", 0
     for number, line in enumerate([*lines, ""], 1):

@@ -34,7 +34,7 @@ from stackyard.stack.bounded import (
     text,
 )
 
-_TURNS, _CONCAT = " turns", " concat"  # no template can write a name with a space
+_TURNS, _CONCAT, _SLICE = " turns", " concat", " slice"  # no template can write these names
 COST = 100_000
 """Operations that one template may take; far under a second."""
 
@@ -60,6 +60,14 @@ NODES: tuple[type[nodes.Node], ...] = (
     *(nodes.And, nodes.Or, nodes.Not, nodes.Neg, nodes.Pos),
 )
 """No set, macro, include, import, block: one string needs none, and they can recurse."""
+
+
+class NotAllowedError(SecurityError):
+    """A template has something that it may not have, in this line."""
+
+    def __init__(self, message: str, lineno: int) -> None:
+        super().__init__(message)
+        self.lineno = lineno
 
 
 class UnknownNameError(UndefinedError):
@@ -97,6 +105,7 @@ class _Strict(StrictUndefined):
 class Sandbox(ImmutableSandboxedEnvironment):
     """Runs templates; `spent` counts what the one that runs has cost."""
 
+    syntax: tuple[type[nodes.Node], ...] = NODES
     intercepted_binops = frozenset(_OPERATORS)
 
     def __init__(self) -> None:
@@ -106,9 +115,10 @@ class Sandbox(ImmutableSandboxedEnvironment):
         self.finalize = _finalize
         self.spent = 0
         self.globals = {"range": limited_range}
-        self.filters = {name: self._paid(run) for name, run in FILTERS.items()}
+        self.filters = {name: self.paid(run) for name, run in FILTERS.items()}
         self.filters[_TURNS] = self._turns
-        self.filters[_CONCAT] = self._paid(concat)
+        self.filters[_CONCAT] = self.paid(concat)
+        self.filters[_SLICE] = self.paid(_slice)
 
     def charge(self, cost: int = 1) -> None:
         """Pay for an operation.
@@ -121,28 +131,30 @@ class Sandbox(ImmutableSandboxedEnvironment):
             raise SecurityError("it takes too many steps")
 
     def guard(self, tree: nodes.Template, source: str) -> nodes.Template:
-        """Refuse what is not in `NODES`, and put loops and `~` under the budget.
+        """Refuse what is not in `syntax`, and put loops, `~` and slices under the budget.
 
         Raises:
-            SecurityError: it uses something that is not allowed.
+            NotAllowedError: it uses something that is not allowed.
         """
         for node in tree.find_all(nodes.Node):
-            if not isinstance(node, NODES):
+            if not isinstance(node, self.syntax):
                 name = type(node).__name__.lower()
-                raise SecurityError(f"'{name}' is not available in a stack file")
+                raise NotAllowedError(f"'{name}' is not available here", node.lineno)
+            if isinstance(node, nodes.Assign) and not isinstance(node.target, nodes.Name):
+                raise NotAllowedError("'set' of anything but one name", node.lineno)
             if isinstance(node, nodes.For):
                 if node.recursive:
-                    raise SecurityError("recursive loops are not available in a stack file")
+                    raise NotAllowedError("recursive loops are not available here", node.lineno)
                 cost = nodes.Const(1 + len(source) // 32)
                 node.iter = _filter(node.iter, _TURNS, [cost])
-        guarded: nodes.Template = _WithoutConcat().visit(tree)
+        guarded: nodes.Template = _Guarded().visit(tree)
         guarded.set_environment(self)
         return guarded
 
     def call_binop(self, _context: Any, operator: str, left: Any, right: Any) -> Any:
         """Run one binary operator within bounds."""
         self.charge(_cost((left, right)))
-        return _OPERATORS[operator](left, right)
+        return self._made(_OPERATORS[operator](left, right))
 
     def getattr(self, obj: Any, attribute: str) -> Any:
         """Keys of mappings, the listed methods, and what a loop tells; nothing of Python's."""
@@ -180,7 +192,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
         for name in ("_loop_vars", "_block_vars"):  # what compiled code adds inside a loop
             kwargs.pop(name, None)
         if isinstance(obj, Method) or obj is limited_range:
-            return obj(*args, **kwargs)
+            return self._made(obj(*args, **kwargs))
         raise SecurityError("only functions and methods that are listed can be called")
 
     def _turns(self, items: Any, cost: int) -> Iterator[Any]:
@@ -188,13 +200,20 @@ class Sandbox(ImmutableSandboxedEnvironment):
             self.charge(cost)
             yield item
 
-    def _paid(self, run: Callable[..., Any]) -> Callable[..., Any]:
-        @functools.wraps(run)
-        def paid(*args: Any, **kwargs: Any) -> Any:
-            self.charge(_cost(args))
-            return run(*args, **kwargs)
+    def paid(self, run: Callable[..., Any]) -> Callable[..., Any]:
+        """A filter that is paid for, by what it reads and by what it makes."""
 
-        return paid
+        @functools.wraps(run)
+        def paying(*args: Any, **kwargs: Any) -> Any:
+            self.charge(_cost(args))
+            return self._made(run(*args, **kwargs))
+
+        return paying
+
+    def _made(self, value: Any) -> Any:
+        """Also pay for what was made, so that all that a template can keep is bounded."""
+        self.charge(_cost((value,)) - 1)
+        return value
 
 
 @pass_context
@@ -214,12 +233,27 @@ def _fail(undefined: Undefined) -> NoReturn:
     raise AssertionError  # pragma: no cover - the line above always raises
 
 
+def _slice(value: Any, *parts: int | None) -> Any:
+    if isinstance(value, Undefined):
+        _fail(value)
+    if not isinstance(value, list | tuple | str | range):
+        raise SecurityError(f"a value of type {type(value).__name__} has no slices")
+    return value[slice(*parts)]
+
+
 def _filter(node: nodes.Node, name: str, args: list[nodes.Expr]) -> nodes.Filter:
     return nodes.Filter(node, name, args, [], None, None, lineno=node.lineno)
 
 
-class _WithoutConcat(NodeTransformer):
-    """`a ~ b` becomes a filter of ours: Jinja has no hook for it."""
+class _Guarded(NodeTransformer):
+    """`a ~ b` and `a[b:c]` become filters of ours: Jinja has no hooks for them."""
+
+    def visit_Getitem(self, node: nodes.Getitem) -> nodes.Expr:  # noqa: N802 - Jinja's name for it
+        self.generic_visit(node)
+        if not isinstance(node.arg, nodes.Slice):
+            return node
+        parts = (node.arg.start, node.arg.stop, node.arg.step)
+        return _filter(node.node, _SLICE, [part or nodes.Const(None) for part in parts])
 
     def visit_Concat(self, node: nodes.Concat) -> nodes.Filter:  # noqa: N802 - Jinja's name for it
         self.generic_visit(node)

@@ -15,21 +15,26 @@ from stackyard.stack.document import ScalarNode
 from stackyard.stack.fields import (
     Account,
     Budget,
+    Caches,
     Command,
     Duration,
     Labels,
     Mode,
     OneOrMany,
     Owner,
+    Packages,
     Platforms,
     Registry,
     Retries,
+    Secrets,
     Slug,
+    Snapshot,
     Suite,
     Test,
 )
 from stackyard.stack.leaf import (
     WHEN_SCHEMA,
+    ArgumentName,
     Boolean,
     Conditional,
     Emptiable,
@@ -48,7 +53,12 @@ def _with_when(schema: dict[str, Any]) -> None:
 
 
 def _or_reference(schema: dict[str, Any]) -> None:
-    written = {"minProperties": 1, "maxProperties": 1, **schema}
+    kinds = [name for name in schema["properties"] if name != "snapshot"]
+    written = {
+        "oneOf": [{"required": [name]} for name in kinds],
+        "dependentRequired": {"snapshot": ["debian"]},
+        **schema,
+    }
     schema.clear()
     schema["anyOf"] = [{"type": "string", "description": "An image reference."}, written]
 
@@ -66,6 +76,8 @@ class FromSource(Source):
 
     debian: Suite | None = None
     """A Debian suite, bootstrapped by mmdebstrap with the layer's `apt` packages."""
+    snapshot: Snapshot | None = None
+    """The state of Debian's archive that the suite is held to: a time, or a date."""
     rootfs: Words | None = None
     """A tar file of a root file system, relative to this file."""
     oci: Words | None = None
@@ -81,10 +93,12 @@ class FromSource(Source):
 
     @model_validator(mode="after")
     def _exactly_one(self) -> FromSource:
-        if len(self.model_fields_set) != 1:
+        if len(self.model_fields_set - {"snapshot"}) != 1:
             raise PydanticCustomError(
                 "refused", "expected exactly one of debian, rootfs, oci, or a reference"
             )
+        if self.snapshot is not None and self.debian is None:
+            raise PydanticCustomError("refused", "a snapshot is of a Debian suite: give debian")
         return self
 
 
@@ -140,7 +154,9 @@ class LayerSource(Source):
     """The layers it stands on."""
     base: FromSource | None = Field(default=None, alias="from")
     """The root file system, for a bottom layer."""
-    apt: OneOrMany = Field(default_factory=list)
+    folder: Words | None = None
+    """The layer's own folder, relative to this file; `layers/NAME` when that is there."""
+    apt: Packages = Field(default_factory=list)
     """Debian packages."""
     pip: OneOrMany = Field(default_factory=list)
     """Python requirements; one text is the path of a requirements file."""
@@ -161,15 +177,17 @@ class LayerSource(Source):
     run: OneOrMany = Field(default_factory=list)
     """Shell commands before the packages; they need a container engine."""
     containerfile: Words | None = None
-    """Path of a Containerfile part; it needs a container engine."""
+    """Path of a Containerfile, a template if it ends in `.j2`; it needs a container engine."""
+    args: dict[ArgumentName, Text] = Field(default_factory=dict)
+    """Build arguments of the Containerfile."""
     finish: OneOrMany = Field(default_factory=list)
     """Shell commands after the packages; they need a container engine."""
     test: OneOrMany = Field(default_factory=list)
     """Shell commands that must succeed in the finished image."""
-    cache: OneOrMany = Field(default_factory=list)
+    cache: Caches = Field(default_factory=list)
     """Directories that `run` and `finish` keep between builds."""
-    secrets: OneOrMany = Field(default_factory=list)
-    """Names of secrets that `run` and `finish` may read."""
+    secrets: Secrets = Field(default_factory=list)
+    """Names of secrets that `run`, `containerfile` and `finish` may read."""
 
 
 class ProfileSource(Source):

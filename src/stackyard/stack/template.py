@@ -16,10 +16,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from jinja2 import Template
 
+    from stackyard.stack.filesandbox import FileSandbox
     from stackyard.stack.sandbox import Sandbox
 
 MAX_TEXT = 1 << 15
 """Characters of a template's source, and of what it makes."""
+MAX_FILE_SOURCE = 1 << 16
+MAX_FILE = 1 << 18
+"""The same for a file that is a template."""
 MAX_TOTAL = 5_000_000
 """Operations that all templates of one stack file may take together."""
 
@@ -28,12 +32,17 @@ _MARK = re.compile(r"\{[{%#]")
 
 
 class TemplateError(ValueError):
-    """A template that cannot be rendered: what is wrong, and perhaps what to do."""
+    """A template that cannot be rendered: what is wrong, and perhaps what to do.
 
-    def __init__(self, message: str, hint: str | None = None) -> None:
+    Attributes:
+        line: of the template; 0 when unknown.
+    """
+
+    def __init__(self, message: str, hint: str | None = None, line: int = 0) -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
+        self.line = line
 
 
 def is_template(text: str) -> bool:
@@ -45,7 +54,7 @@ class Templates:
     """Compiled templates, for one reading of a stack file."""
 
     def __init__(self) -> None:
-        self._compiled: dict[tuple[str, bool], Template] = {}
+        self._compiled: dict[tuple[str, str], Template] = {}
         self._spent = 0
 
     def render(self, source: str, variables: Mapping[str, Any]) -> str:
@@ -57,7 +66,16 @@ class Templates:
         simple = _filled(source, variables)
         if simple is not None:
             return simple
-        return self._run(self._template(source, expression=False), variables)
+        return self._run(self._template(source), variables)
+
+    def render_file(self, source: str, variables: Mapping[str, Any]) -> str:
+        """What a file that is a template makes; it can also ``set`` names.
+
+        Raises:
+            TemplateError: as for `render`, with the line.
+        """
+        template = self._template(source, "file")
+        return self._run(template, variables, self._file_sandbox, MAX_FILE)
 
     def holds(self, expression: str, variables: Mapping[str, Any]) -> bool:
         """Whether an expression (of ``when:``) is true.
@@ -67,7 +85,7 @@ class Templates:
         """
         if is_template(expression):
             raise TemplateError("it is an expression already", "write it without braces")
-        return bool(self._run(self._template(expression, expression=True), variables))
+        return bool(self._run(self._template(expression, "expression"), variables))
 
     def names(self, source: str) -> frozenset[str]:
         """The variables that a template mentions.
@@ -88,23 +106,36 @@ class Templates:
         made: Sandbox = self._jinja.Sandbox()
         return made
 
-    def _template(self, source: str, *, expression: bool) -> Template:
-        key = (source, expression)
+    @functools.cached_property
+    def _file_sandbox(self) -> FileSandbox:
+        made: FileSandbox = self._jinja.FileSandbox()
+        return made
+
+    def _template(self, source: str, kind: str = "text") -> Template:
+        key = (source, kind)
         if key not in self._compiled:
-            _bounded(len(source), "its source")
+            _bounded(len(source), "its source", MAX_FILE_SOURCE if kind == "file" else MAX_TEXT)
             jinja = self._jinja
-            make = jinja.compile_expression if expression else jinja.compile_template
-            self._compiled[key] = make(self._sandbox, source)
+            make = jinja.compile_expression if kind == "expression" else jinja.compile_template
+            sandbox = self._file_sandbox if kind == "file" else self._sandbox
+            self._compiled[key] = make(sandbox, source)
         return self._compiled[key]
 
-    def _run(self, template: Template, variables: Mapping[str, Any]) -> str:
-        self._sandbox.spent = 0
+    def _run(
+        self,
+        template: Template,
+        variables: Mapping[str, Any],
+        sandbox: Sandbox | None = None,
+        most: int = MAX_TEXT,
+    ) -> str:
+        sandbox = sandbox or self._sandbox
+        sandbox.spent = 0
         try:
             made: str = self._jinja.explained(
-                lambda: _write(template.generate(variables)), known=variables
+                lambda: _write(template.generate(variables), most), known=variables
             )
         finally:
-            self._spent += 1 + self._sandbox.spent
+            self._spent += 1 + sandbox.spent
         if self._spent > MAX_TOTAL:
             raise TemplateError("the templates of this stack take too many steps in all")
         return made
@@ -138,16 +169,16 @@ def _filled(source: str, variables: Mapping[str, Any]) -> str | None:
     return made if len(made) <= MAX_TEXT else None
 
 
-def _write(parts: Iterable[str]) -> str:
+def _write(parts: Iterable[str], most: int) -> str:
     written: list[str] = []
     length = 0
     for part in parts:
         length += len(part)
-        _bounded(length, "what it makes")
+        _bounded(length, "what it makes", most)
         written.append(part)
     return "".join(written)
 
 
-def _bounded(length: int, what: str) -> None:
-    if length > MAX_TEXT:
-        raise TemplateError(f"not allowed: {what} has more than {MAX_TEXT} characters")
+def _bounded(length: int, what: str, most: int = MAX_TEXT) -> None:
+    if length > most:
+        raise TemplateError(f"not allowed: {what} has more than {most} characters")

@@ -23,13 +23,17 @@ class BaseSource:
         kind: ``debian`` (a suite for mmdebstrap), ``rootfs`` (a tar file),
             ``oci`` (an image layout directory) or ``registry`` (a reference).
         value: the suite, the reference, or the path relative to the stack's root.
+        snapshot: of a suite: the state of Debian's archive that it is held to, as
+            snapshot.debian.org writes it (``20260115T000000Z``); empty for today's.
     """
 
     kind: Literal["debian", "rootfs", "oci", "registry"]
     value: str
+    snapshot: str = ""
 
     def __str__(self) -> str:
-        return self.value if self.kind == "registry" else f"{self.kind} {self.value}"
+        told = self.value if self.kind == "registry" else f"{self.kind} {self.value}"
+        return f"{told} at {self.snapshot}" if self.snapshot else told
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +77,24 @@ class Healthcheck:
     retries: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Containerfile:
+    """Instructions of a layer, run on what the layer stands on.
+
+    Attributes:
+        path: the file, relative to the stack's root; its folder is the context.
+        text: its instructions, a template rendered, anything else as it stands.
+        parent: the build argument that its last stage is ``FROM``, and which takes
+            the digest of what it stands on.
+        args: other build arguments.
+    """
+
+    path: str
+    text: str
+    parent: str = "BASE_IMAGE"
+    args: Mapping[str, str] = field(default_factory=dict)
+
+
 @dataclass(frozen=True)
 class Layer:
     """One layer, rendered for one variant.
@@ -81,12 +103,15 @@ class Layer:
         on: names of the layers it stands directly on, as written.
         base: set on a bottom layer only. A layer on nothing without a base can
             be put into any image beside others.
-        apt: what is bootstrapped together with a Debian base; the `apt` of every
-            other layer is an engine step.
+        apt: Debian packages; see `bootstrapped`.
         pip: PEP 508 requirements in the order written.
-        engine_steps: what needs a container engine (`run`, `containerfile`,
-            `finish`, `apt` above a Debian bottom), by key as written, paths
-            relative to the stack's root; empty when none.
+        containerfile: runs after the layer's `apt`.
+        run: shell commands, after the layer's `containerfile`, before all packages.
+        script: a shell script that runs after `run`, relative to the stack's root;
+            it sees its own folder.
+        finish: shell commands when all packages and files are there.
+        cache: absolute directories that `run`, `script` and `finish` keep between builds.
+        secrets: names of secrets that those and the Containerfile may read.
     """
 
     name: str
@@ -103,8 +128,18 @@ class Layer:
     cmd: tuple[str, ...] | None = None
     healthcheck: Healthcheck | None = None
     files: tuple[FileEntry, ...] = ()
-    engine_steps: Mapping[str, Any] = field(default_factory=dict)
+    containerfile: Containerfile | None = None
+    run: tuple[str, ...] = ()
+    script: str | None = None
+    finish: tuple[str, ...] = ()
+    cache: tuple[str, ...] = ()
+    secrets: tuple[str, ...] = ()
     test: tuple[str, ...] = ()
+
+    @property
+    def bootstrapped(self) -> tuple[str, ...]:
+        """The `apt` that comes with a Debian base; any other `apt` takes a container engine."""
+        return self.apt if self.base and self.base.kind == "debian" else ()
 
 
 @dataclass(frozen=True)

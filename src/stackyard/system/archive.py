@@ -18,39 +18,55 @@ Change = Callable[[TarEntry], tuple[TarEntry, bytes | None] | None]
 _LONGEST_NAME = 4096
 
 
-def rewritten(stream: Readable, change: Change, doing: str) -> BinaryIO:
-    """A root file system's archive, in our one form.
+Look = Callable[[TarEntry, Iterator[bytes]], Iterator[bytes]]
+"""Given an entry and its contents as they come: gives them on, and may look at them."""
+
+
+def _unseen(_entry: TarEntry, pieces: Iterator[bytes]) -> Iterator[bytes]:
+    return pieces
+
+
+def rewritten(
+    stream: Readable, change: Change, doing: str, *, look: Look = _unseen, whole: bool = True
+) -> BinaryIO:
+    """A root file system's archive, or a layer's, in our one form.
 
     Args:
         stream: the archive, not compressed.
         change: what becomes of each entry.
         doing: how messages begin.
+        look: sees the contents that go on as they are.
+        whole: it is a root file system; else a layer, which can remove files of those
+            below (names that begin with ``.wh.``) and can be empty.
 
     Returns:
         The new archive, to be read once. Reading it raises InputError when the
         old one is broken, cut off, or has a name that leaves the root.
     """
-    return cast("BinaryIO", io.BufferedReader(_Pieces(_pieces(stream, change, doing)), 1 << 20))
+    pieces = _Pieces(_pieces(stream, change, doing, look, whole=whole))
+    return cast("BinaryIO", io.BufferedReader(pieces, 1 << 20))
 
 
-def _pieces(stream: Readable, change: Change, doing: str) -> Iterator[bytes]:
+def _pieces(
+    stream: Readable, change: Change, doing: str, look: Look, *, whole: bool
+) -> Iterator[bytes]:
     reader = TarReader(stream)
     count = 0
     try:
         for found in reader:
-            _check(found)
+            _check(found, whole=whole)
             changed = change(_plain(found))
             if changed is None:
                 continue
             entry, contents = changed
             count += 1
             yield tar.header(entry if entry.name else _root(entry))
-            yield from reader.chunks() if contents is None else [contents]
+            yield from look(found, reader.chunks()) if contents is None else [contents]
             yield tar.padding(entry.size)
     except (TarError, ValueError) as error:
-        raise _refused(doing, str(error)) from error
-    if not count:
-        raise _refused(doing, "the archive is empty")
+        raise _refused(doing, str(error), whole=whole) from error
+    if whole and not count:
+        raise _refused(doing, "the archive is empty", whole=whole)
     yield tar.END
 
 
@@ -67,23 +83,25 @@ def _root(entry: TarEntry) -> TarEntry:
     return TarEntry("./", entry.kind, entry.mode, 0, entry.mtime, entry.uid, entry.gid)
 
 
-def _check(entry: TarEntry) -> None:
+def _check(entry: TarEntry, *, whole: bool) -> None:
     parts = entry.name.split("/")
     if ".." in parts or len(entry.name) > _LONGEST_NAME:
         raise ValueError(f"the name {entry.name[:200]!r} leaves the root")
     if not entry.name and entry.kind is not Kind.DIRECTORY:
         raise ValueError("an entry without a name")
     # In an image's layer such a name would remove another file.
-    if any(part.startswith(".wh.") for part in parts):
+    if whole and any(part.startswith(".wh.") for part in parts):
         raise ValueError(f"the name {entry.name[:200]!r} is reserved in images")
     if entry.kind is Kind.HARDLINK and ".." in entry.target.split("/"):
         raise ValueError(f"{entry.name!r} is a hard link to {entry.target!r}, out of the root")
 
 
-def _refused(doing: str, why: str) -> InputError:
+def _refused(doing: str, why: str, *, whole: bool) -> InputError:
     return InputError(
         f"{doing}: {why}",
-        hint="give a whole root file system as a tar archive (plain, gzip or xz)",
+        hint="give a whole root file system as a tar archive (plain, gzip or xz)"
+        if whole
+        else "run again; if it stays so, try another engine",
     )
 
 

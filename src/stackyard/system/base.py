@@ -36,7 +36,8 @@ def prepare(
     """Bring a base into the store, or find it there.
 
     What was brought in once is found again without network: the very state that
-    is pinned, or, without a pin, the last state of a Debian suite. Of two who
+    is pinned, or, without a pin, the last state of a Debian suite, which with a
+    snapshot is its only one. Of two who
     prepare the same base at once, the second waits and takes what the first made.
 
     Args:
@@ -66,7 +67,8 @@ def prepare(
     key = maker.key(request)
     with making(store, key, report):
         base = known(store, key, pinned)
-        if base and (pinned or (maker.LASTS and not refresh)):
+        fixed = pinned or source.snapshot
+        if base and (fixed or (maker.LASTS and not refresh)):
             return base
         base = maker.make(request, store, report)
         note(store, key, base)

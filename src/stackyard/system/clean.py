@@ -36,18 +36,18 @@ class Cleaner:
     """Decides for each entry of a bootstrapped Debian what becomes of it.
 
     Args:
-        sources: what stands in the image's ``/etc/apt/sources.list``.
+        sources: what stands in the image's ``/etc/apt/sources.list``; None to leave it.
     """
 
-    def __init__(self, sources: str) -> None:
-        self._sources = sources.encode()
+    def __init__(self, sources: str | None = None) -> None:
+        self._sources = None if sources is None else sources.encode()
 
     def __call__(self, entry: TarEntry) -> tuple[TarEntry, bytes | None] | None:
         """The entry to write, and its contents when they are others; None to leave it out."""
         name = entry.name
         if _DROPPED.fullmatch(name):
             return None
-        if name == _SOURCES:
+        if name == _SOURCES and self._sources is not None:
             return replace(entry, size=len(self._sources), mode=0o644), self._sources
         if entry.kind is Kind.FILE and _EMPTIED.fullmatch(name):
             return replace(entry, size=0), b""

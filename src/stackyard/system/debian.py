@@ -21,8 +21,8 @@ from stackyard.oci.layer import layer_from_tar
 from stackyard.oci.store import Store
 from stackyard.system.archive import rewritten
 from stackyard.system.clean import Cleaner
-from stackyard.system.machine import check_runs
-from stackyard.system.mirror import ORDINARY, mirror, sources
+from stackyard.system.machine import check_program, check_runs, is_native
+from stackyard.system.mirror import moment, sources_kept
 from stackyard.system.mmdebstrap import EPOCH, bootstrap
 from stackyard.system.prepared import PreparedBase, Report, Request
 
@@ -39,7 +39,7 @@ def key(request: Request) -> str:
     """What tells this base from others, as 64 hex digits.
 
     Raises:
-        InputError: there is no such suite, architecture or package name.
+        InputError: there is no such suite, architecture, package name or snapshot.
     """
     suite = request.source.value
     if suite not in SUITES:
@@ -55,6 +55,9 @@ def key(request: Request) -> str:
                 hint="write a name such as git, or git=1:2.39.5-0+deb12u2 for one version",
             )
     inputs = ["debian", suite, _architecture(request), list(request.apt), _FORMAT]
+    if request.source.snapshot:
+        _check_past(request.source.snapshot)
+        inputs.append(request.source.snapshot)
     return hex_of(sha256(canonical(inputs)))
 
 
@@ -62,18 +65,20 @@ def make(request: Request, store: Store, report: Report) -> PreparedBase:
     """Bootstrap the suite into the store.
 
     Raises:
-        InputError: Debian has no such package.
+        InputError: Debian has no such package, or no such snapshot.
         OutsideError: network, disk, or a program that is missing or fails.
     """
-    suite, architecture = request.source.value, _architecture(request)
-    site = mirror()
-    check_runs(architecture)
-    report(f"debian {suite} ({request.platform}): bootstrapping, which takes a minute")
-    cleaner = Cleaner(sources(suite, ORDINARY))
+    suite, snapshot = request.source.value, request.source.snapshot
+    architecture = _architecture(request)
+    check_runs(architecture, f"making a Debian base for {architecture}")
+    if not is_native(architecture):
+        check_program("arch-test", "arch-test")
+    report(f"{request.source} ({request.platform}): bootstrapping, which takes a minute")
+    cleaner = Cleaner(sources_kept(suite, snapshot))
     with (
         store.scratch() as scratch,
         bootstrap(
-            suite, architecture, request.apt, site=site, scratch=scratch, report=report
+            suite, architecture, request.apt, snapshot=snapshot, scratch=scratch, report=report
         ) as stream,
     ):
         layer = layer_from_tar(store, rewritten(stream, cleaner, "reading what mmdebstrap made"))
@@ -83,11 +88,11 @@ def make(request: Request, store: Store, report: Report) -> PreparedBase:
         "format": _FORMAT,
         "packages": packages,
         "suite": suite,
-    }
+    } | ({"snapshot": snapshot} if snapshot else {})
     manifest = assemble(
         store,
         platform=request.platform,
-        layers=[(layer, History(_told(suite, request.apt), "stackyard"))],
+        layers=[(layer, History(_told(request), "stackyard"))],
         config=RuntimeConfig(env={"PATH": DEFAULT_PATH}, cmd=("bash",)),
         annotations={},
         created=datetime.fromtimestamp(EPOCH, UTC),
@@ -106,5 +111,14 @@ def _architecture(request: Request) -> str:
     return architecture
 
 
-def _told(suite: str, apt: tuple[str, ...]) -> str:
-    return f"debian {suite}" + (f" with {' '.join(apt)}" if apt else "")
+def _check_past(snapshot: str) -> None:
+    """The archive answers a moment to come with its present state, which holds nothing."""
+    if moment(snapshot) > datetime.now(UTC):
+        raise InputError(
+            f"the snapshot {snapshot} is in the future",
+            hint="write a moment that has passed, better a day ago or more; in UTC",
+        )
+
+
+def _told(request: Request) -> str:
+    return str(request.source) + (f" with {' '.join(request.apt)}" if request.apt else "")

@@ -29,28 +29,35 @@ def check_program(name: str, package: str) -> None:
         )
 
 
-def check_runs(architecture: str) -> None:
-    """Make sure that programs of a Debian architecture run here, natively or through qemu.
+def is_native(architecture: str) -> bool:
+    """Whether this machine is of an architecture, such as ``arm64``."""
+    return _NATIVE.get(platform.machine()) == architecture
+
+
+def check_runs(architecture: str, doing: str) -> None:
+    """Make sure that programs of an architecture run here, natively or through qemu.
+
+    Args:
+        architecture: such as ``arm64``.
+        doing: how the message begins.
 
     Raises:
         OutsideError: they do not; the hint says what to install.
     """
-    machine = platform.machine()
-    if _NATIVE.get(machine) == architecture:
+    if is_native(architecture):
         return
-    qemu = _QEMU[architecture]
+    qemu = _BINFMT / _QEMU.get(architecture, f"qemu-{architecture}")
     try:
-        runs = (_BINFMT / qemu).read_text().startswith("enabled")
+        runs = qemu.read_text().startswith("enabled")
     except OSError:
         runs = False
     if not runs:
         raise OutsideError(
-            f"making a Debian base for {architecture}: this machine is {machine}"
-            f" and cannot run {architecture} programs ({_BINFMT / qemu} is not enabled)",
+            f"{doing}: this machine is {platform.machine()} and cannot run {architecture} programs"
+            f" ({qemu} is not enabled)",
             hint="install qemu: apt-get install qemu-user-static binfmt-support arch-test"
             f" (in a container: on its host); or build on a machine that is {architecture}",
         )
-    check_program("arch-test", "arch-test")
 
 
 def isolation() -> list[str]:

@@ -15,7 +15,7 @@ from typing import BinaryIO
 
 from stackyard.errors import InputError, OutsideError, StackyardError
 from stackyard.system.machine import check_program, check_user_namespaces, isolation
-from stackyard.system.mirror import ORDINARY, VARIABLE, Mirror, sources, trust
+from stackyard.system.mirror import Mirror, keyring, mirror, own, sources_for
 from stackyard.system.program import streaming
 
 EPOCH = 315532800
@@ -36,10 +36,11 @@ _NO_PACKAGE = re.compile(
     r"|Version '[^']*' for '(?P<c>[^']+)' was not found"
     r"|Couldn't find any package by \w+ '(?P<d>[^']+)')"
 )
+_LACKING = r" 404 |does not have a Release file"
 _REASONS = (
     (
         r"resolve|Connection (refused|timed out|failed|reset)|onnect to|unreachable",
-        f"check this machine's network, proxy and {VARIABLE}, then run again",
+        "check this machine's network, proxy and {variable}, then run again",
     ),
     (r"No space left", "make room on the store's disk, then run again; nothing was damaged"),
     (
@@ -47,8 +48,8 @@ _REASONS = (
         "install Debian's keys: apt-get install debian-archive-keyring",
     ),
     (
-        r" 404 |does not have a Release file",
-        f"the mirror lacks part of the suite; check {VARIABLE} (and URL-security beside it)",
+        _LACKING,
+        "the mirror lacks part of the suite; check {variable} (and URL-security beside it)",
     ),
     (r"Unmet dependencies|unmet dependencies", "these apt packages cannot be installed together"),
 )
@@ -60,7 +61,7 @@ def bootstrap(
     architecture: str,
     packages: Sequence[str],
     *,
-    site: Mirror,
+    snapshot: str,
     scratch: Path,
     report: Callable[[str], None],
 ) -> Iterator[BinaryIO]:
@@ -70,14 +71,15 @@ def bootstrap(
         suite: such as ``bookworm``.
         architecture: Debian's name, such as ``arm64``.
         packages: what apt installs beside the minimal base.
-        site: where packages come from.
+        snapshot: the moment whose state of the archive is wanted; empty for today's.
         scratch: an empty folder for the root file system while it is made.
         report: told of progress, a line at a time, from another thread.
 
     Raises:
-        InputError: there is no such package.
+        InputError: there is no such package or snapshot.
         OutsideError: anything else that made it fail.
     """
+    given = sources_for(suite, snapshot, keys=keyring())
     check_program("mmdebstrap", "mmdebstrap")
     isolated = isolation()
     if os.geteuid() and not isolated:
@@ -100,14 +102,14 @@ def bootstrap(
     ]
 
     def explain(lines: Sequence[str], code: int) -> StackyardError:
-        return _explained(suite, site, [_hidden(line) for line in lines], code)
+        return _explained(suite, snapshot, [_hidden(line) for line in lines], code)
 
     with (
         _place(scratch, reachable=bool(isolated)) as place,
         streaming(
             command,
             # A mirror's password would be seen by all in a list of arguments.
-            given=sources(suite, site, trust()).encode(),
+            given=given.encode(),
             env=_environment(place),
             report=lambda line: report(_hidden(line)),
             explain=explain,
@@ -154,20 +156,34 @@ def _hidden(line: str) -> str:
     return _SECRET.sub("***@", line)
 
 
-def _explained(suite: str, site: Mirror, lines: Sequence[str], code: int) -> StackyardError:
+def _explained(suite: str, snapshot: str, lines: Sequence[str], code: int) -> StackyardError:
     text = "\n".join(lines)
-    doing = f"bootstrapping Debian {suite}"
+    site = mirror(snapshot)
+    doing = f"bootstrapping Debian {suite}" + (f" at {snapshot}" if snapshot else "")
+    where = "" if site == own(snapshot) else f" from {_hidden(site.main)}"
     missing = [next(filter(None, match.groups())) for match in _NO_PACKAGE.finditer(text)]
     if missing:
         names = ", ".join(dict.fromkeys(missing))
         return InputError(
             f"{doing}: it has no package {names}",
-            hint="correct the name in the bottom layer's apt list (it may differ between suites)",
+            hint="correct the name in the bottom layer's apt list (it may differ between suites"
+            + (" and moments)" if snapshot else ")"),
         )
+    if snapshot and re.search(_LACKING, text):
+        return _no_snapshot(f"{doing}{where}", suite, site)
     hints = [hint for pattern, hint in _REASONS if re.search(pattern, text)]
-    where = "" if site == ORDINARY else f" from {_hidden(site.main)}"
     told = "\n    ".join(line for line in lines[-_TOLD:])
     return OutsideError(
         f"{doing}{where}: mmdebstrap failed ({code}); its last lines:\n    {told}",
-        hint=hints[0] if hints else "the last lines say why; run again when that is mended",
+        hint=hints[0].format(variable=site.variable)
+        if hints
+        else "the last lines say why; run again when that is mended",
+    )
+
+
+def _no_snapshot(doing: str, suite: str, site: Mirror) -> InputError:
+    return InputError(
+        f"{doing}: the snapshot archive does not have that",
+        hint=f"write a moment at which there was a {suite}, "
+        f"as listed at https://snapshot.debian.org; or check {site.variable}",
     )
