@@ -23,9 +23,11 @@ _STATUS = "var/lib/dpkg/status"
 _UPDATES = re.compile(r"var/lib/dpkg/updates/[0-9]+")
 _LONGEST_STATUS = 64 << 20
 _DOING = "reading what the step made"
-# What engines bring while a step runs, and where we put a step's own things.
-_ENGINES = re.compile(
+# What engines bring while a step runs, where we put a step's own things, and what apt
+# keeps for its next call.
+_PASSING = re.compile(
     r"(dev|proc|sys)(/.*)?|run(/(stackyard|secrets|\.containerenv)(/.*)?)?|\.dockerenv"
+    r"|var/cache/apt/(archives/.*\.deb|archives/partial/.*|.*\.bin)"
 )
 _MADE_EMPTY = re.compile(r"etc/(hosts|hostname|resolv\.conf)")
 
@@ -100,7 +102,7 @@ class ReadBack:
         return kept
 
     def _kept(self, entry: TarEntry) -> tuple[TarEntry, bytes | None] | None:
-        if _ENGINES.fullmatch(entry.name):
+        if _PASSING.fullmatch(entry.name):
             return None
         if _MADE_EMPTY.fullmatch(entry.name) and entry.kind is Kind.FILE and not entry.size:
             return None
