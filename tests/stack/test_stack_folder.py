@@ -140,3 +140,10 @@ def test_each_layer_has_its_own(loaded: Loaded) -> None:
     )
     layers = loaded(text, {"s/apt.txt": "git\n"}).variants["default"].layers
     assert [layers[name].apt for name in ("b", "geo", "ml")] == [(), ("git",), ("git",)]
+
+
+def test_what_is_beside_a_dockerfile_is_its_own(loaded: Loaded) -> None:
+    beside = {f"layers/geo/{name}": "no !such thing\n" for name in ("apt.txt", "run.sh")}
+    others = {**beside, "layers/geo/Dockerfile": "ARG BASE_IMAGE\nFROM $BASE_IMAGE\n"}
+    layer = geo(loaded(stack("{on: b, containerfile: layers/geo/Dockerfile}"), others))
+    assert (layer.apt, layer.pip, layer.script) == ((), (), None)

@@ -49,21 +49,24 @@ class Goal:
 def check_python(unit: Unit, bases: Mapping[str, LockedBase]) -> None:
     """See that every base has the Python that the variant asks for, if it asks for any.
 
+    Where there is none and no layer has packages, the variable is somebody else's: an
+    argument of a Containerfile, say.
+
     Raises:
         InputError: one has another, or none.
     """
+    packages = any(layer.pip for layer in unit.layers.values())
     for platform in unit.platforms if unit.python is not None else ():
         python = bases[platform].python
+        if python is None and not packages:
+            continue
         if python is None or python.minor != unit.python:
             has = f"Python {python.version}" if python else "no Python 3"
             raise InputError(
                 f"variant {unit.variant} asks for Python {unit.python}, but "
                 f"{_about(unit, bases[platform])} has {has}",
                 where=unit.layers[unit.base].where,
-                hint="change the variant's `python`, or the base"
-                if python
-                else "change the base; or give the variable `python` another name, since it "
-                "speaks of the Python of the base",
+                hint="change the variant's `python`, or the base",
             )
 
 

@@ -6,7 +6,8 @@ import os
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from stackyard.stack.paths import PathError, inside
+from stackyard.stack.instructions import TEMPLATE
+from stackyard.stack.paths import PathError, inside, normalised
 from stackyard.stack.written import Written
 
 FOLDERS = "layers"
@@ -30,15 +31,17 @@ class Folder:
     script: str | None = None
 
 
-def layer_folder(written: Written, told: str | None) -> Folder:
+def layer_folder(written: Written, told: str | None, containerfile: str | None) -> Folder:
     """What the layer's folder has; nothing when it has no folder.
 
     Args:
         written: the layer.
         told: the folder that it names itself.
+        containerfile: the one that it names itself. Where that is a Dockerfile as it
+            stands, what is beside it in a folder that nobody named is its own business.
     """
     folder = _found(written) if told is None else _named(written, told)
-    if folder is None:
+    if folder is None or (told is None and _belongs_to(written, folder, containerfile)):
         return Folder()
     return Folder(
         apt=_file(written, folder, "apt.txt"),
@@ -46,6 +49,16 @@ def layer_folder(written: Written, told: str | None) -> Folder:
         containerfile=_file(written, folder, "Containerfile.j2"),
         script=_file(written, folder, "run.sh"),
     )
+
+
+def _belongs_to(written: Written, folder: PurePosixPath, containerfile: str | None) -> bool:
+    if containerfile is None or containerfile.endswith(TEMPLATE):
+        return False
+    try:
+        path = normalised(written.definition.folder, containerfile)
+    except PathError:
+        return False  # told where it is read
+    return PurePosixPath(path).parent == folder
 
 
 def _named(written: Written, told: str) -> PurePosixPath | None:

@@ -37,7 +37,7 @@ def make_layer(written: Written) -> Layer | None:
     base = _base(written, source.base)
     if base is not None and source.on:
         written.fail(("on",), "a layer with 'from' stands on nothing", "remove 'on' or 'from'")
-    folder = layer_folder(written, source.folder)
+    folder = layer_folder(written, source.folder, source.containerfile)
     made = Layer(
         name=written.name,
         on=tuple(dict.fromkeys(source.on)),

@@ -19,6 +19,7 @@ from stackyard.oci.documents import canonical
 from stackyard.oci.image import History, RuntimeConfig
 from stackyard.oci.layer import layer_from_tar
 from stackyard.oci.store import Store
+from stackyard.stack.packages import PACKAGE
 from stackyard.system.archive import rewritten
 from stackyard.system.clean import Cleaner
 from stackyard.system.machine import check_program, check_runs, is_native
@@ -31,7 +32,7 @@ LASTS = True
 
 SUITES = ("bullseye", "bookworm", "trixie")
 _ARCHITECTURES = {"linux/amd64": "amd64", "linux/arm64": "arm64", "linux/arm64/v8": "arm64"}
-_PACKAGE = re.compile(r"[a-z0-9][a-z0-9+.-]+(:[a-z0-9-]+)?(=[A-Za-z0-9.+:~-]+)?")
+_PACKAGE = re.compile(PACKAGE)
 _FORMAT = 1  # another number when the same packages come to give other bytes
 
 
