@@ -159,6 +159,7 @@ class Yard:
                 **os.environ,
                 "STACKYARD_STORE": str(store or self.store),
                 "STACKYARD_JOBS": "2",
+                "STACKYARD_OFFLINE": "1",
                 "PYTHONWARNINGS": "error",
                 **(env or {}),
             },

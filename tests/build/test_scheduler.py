@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stackyard.build.scheduler import Outcome, Task, Watcher, run
+from stackyard.build.scheduler import Outcome, Slots, Task, Watcher, run
 
 
 def start(tasks: list[Task], *, width: int = 2, watcher: Watcher | None = None) -> Outcome:
     with ThreadPoolExecutor(width) as pool:
-        return run(tasks, lanes={"thread": (pool, width)}, watcher=watcher)
+        return run(tasks, lanes={"thread": (pool, Slots(width))}, watcher=watcher)
 
 
 def task(name: str, *needs: str, cost: int = 0, work=None) -> Task:

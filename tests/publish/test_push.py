@@ -2,63 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import signal
-import socket
-import subprocess
 import threading
 import time
-from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
-from yard import STACK, Yard
-
-ACCEPT = "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json"
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-@pytest.fixture
-def registry(tmp_path: Path) -> Iterator[str]:
-    """Docker's registry; gives its host and port."""
-    port = free_port()
-    config = tmp_path / "registry.yml"
-    config.write_text(
-        "version: 0.1\nlog: {level: error}\n"
-        f"storage: {{filesystem: {{rootdirectory: {tmp_path / 'registry'}}}}}\n"
-        f'http: {{addr: "127.0.0.1:{port}"}}\n'
-    )
-    with (tmp_path / "registry.log").open("wb") as log:
-        process = subprocess.Popen(
-            ["docker-registry", "serve", str(config)],
-            stdout=log,
-            stderr=log,
-            env={"PATH": os.environ["PATH"]},
-        )
-    deadline = time.monotonic() + 20
-    while time.monotonic() < deadline:
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                break
-        time.sleep(0.02)
-    yield f"127.0.0.1:{port}"
-    process.terminate()
-    process.wait(10)
-
-
-def ask(registry: str, path: str) -> tuple[Any, str]:
-    """A document of the registry and its digest."""
-    answer = httpx.get(f"http://{registry}/v2/{path}", headers={"Accept": ACCEPT}, timeout=10)
-    answer.raise_for_status()
-    return answer.json(), answer.headers.get("Docker-Content-Digest", "")
+from registryserver import ask, free_port
+from yard import MINOR, STACK, Yard
 
 
 def to(yard: Yard, registry: str) -> None:
@@ -75,9 +27,10 @@ def test_builds_pushes_and_pushes_nothing_twice(locked: Yard, registry: str) -> 
         assert digest == digests[f"{image}:default linux/amd64"]
         assert ask(registry, f"hub/{image}/manifests/default")[1] == digest
         tags = ask(registry, f"hub/{image}/tags/list")[0]["tags"]
-        (immutable,) = set(tags) - {"latest", "default"}
-        assert immutable.startswith("default-")
-        assert f"{registry}/hub/{image}:{immutable}" in done.out
+        manifest_key = manifest["annotations"]["io.stackyard.key"]
+        assert f"default-{manifest_key[:12]}" in tags
+        assert any(tag.startswith(f"default-python-{MINOR}") for tag in tags)
+        assert f"{registry}/hub/{image}:default-{manifest_key[:12]}" in done.out
         assert digest in done.out
         assert all(layer["digest"] for layer in manifest["layers"])
     again = locked.run("push", "--json")

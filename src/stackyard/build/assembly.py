@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 from stackyard.build.clashes import refuse_clashes
 from stackyard.build.configs import apply
@@ -15,25 +15,38 @@ from stackyard.build.results import Made
 from stackyard.build.steps import AptStep, EngineStep, GroupStep, ImageStep, Step
 from stackyard.oci.assemble import assemble
 from stackyard.oci.descriptor import Platform
-from stackyard.oci.image import History, RuntimeConfig, read_image
+from stackyard.oci.documents import canonical
+from stackyard.oci.image import History, RuntimeConfig, read_settings
 from stackyard.oci.layer import Layer
 from stackyard.oci.store import Store
+from stackyard.stack.packages import deb_name
 from stackyard.system.settings import with_settings
 
 KEY_LABEL = "io.stackyard.key"
 LAYERS_LABEL = "io.stackyard.layers"
+REVISION_LABEL = "org.opencontainers.image.revision"
+STEP_ANNOTATION = "io.stackyard.step"
+"""Of a layer in a manifest: the key of the step that made it."""
+SIZE_ANNOTATION = "io.stackyard.size"
+"""Of a layer in a manifest: its archive's length, not compressed."""
+STEPS_ANNOTATION = "io.stackyard.steps"
+"""Of a manifest: what its engine steps made beside layers, by key, as JSON."""
 
 CREATED = datetime.fromtimestamp(0, UTC)
 """Images are the same whenever they are built, so their date tells nothing."""
 
 
-def assemble_image(store: Store, step: ImageStep, parts: Sequence[tuple[Step, Made]]) -> Made:
+def assemble_image(
+    store: Store, step: ImageStep, parts: Sequence[tuple[Step, Made]], revision: str
+) -> Made:
     """Write the image's config and manifest.
 
     Args:
         store: has the blobs of all parts.
         step: the image.
         parts: what its steps made, from the bottom, the base first.
+        revision: of the stack's repository, for a label; empty when unknown. No part of
+            the key: an image that was built at an earlier commit stays what it is.
 
     Raises:
         InputError: two of its packages, or a package and a step, have the same path.
@@ -46,11 +59,15 @@ def assemble_image(store: Store, step: ImageStep, parts: Sequence[tuple[Step, Ma
     bottom = parts[0][1].manifest
     if bottom is None:
         raise TypeError(f"{step.name} does not start with a base")
-    base = read_image(store, bottom)
-    layers: list[tuple[Layer | None, History]] = list(base.steps)
+    config, history = read_settings(store, bottom)
+    below = iter(parts[0][1].layers)
+    layers: list[tuple[Layer | None, History]] = [
+        (None if entry.empty_layer else _marked(next(below), parts[0][0]), entry)
+        for entry in history
+    ]
     for part, made in parts[1:]:
-        layers += [(layer, _history(part, made)) for layer in made.layers]
-    config = _config(base.config, step, {part.key: made for part, made in parts})
+        layers += [(_marked(layer, part), _history(part, made)) for layer in made.layers]
+    config = _config(config, step, {part.key: made for part, made in parts})
     layers += [(None, History(created_by=line, empty_layer=True)) for line in _settings(config)]
     labels = {
         **step.annotations,
@@ -58,15 +75,35 @@ def assemble_image(store: Store, step: ImageStep, parts: Sequence[tuple[Step, Ma
         KEY_LABEL: step.key,
         LAYERS_LABEL: " ".join(step.layers),
     }
+    if revision:
+        labels[REVISION_LABEL] = revision
     manifest = assemble(
         store,
         platform=Platform.parse(step.target.platform),
         layers=layers,
         config=replace(config, labels=labels),
-        annotations=step.annotations,
+        annotations={
+            **step.annotations,
+            KEY_LABEL: step.key,
+            STEPS_ANNOTATION: canonical(_beside_layers(parts)).decode(),
+        },
         created=CREATED,
     )
     return Made(manifest=manifest, blobs=_blobs(store, manifest.digest))
+
+
+def _beside_layers(parts: Sequence[tuple[Step, Made]]) -> dict[str, Any]:
+    return {
+        part.key: {"settings": dict(made.settings), "debs": dict(made.debs)}
+        for part, made in parts
+        if isinstance(part, EngineStep)
+    }
+
+
+def _marked(layer: Layer, step: Step) -> Layer:
+    """A layer that says which step made it, so that a registry can be asked for that."""
+    annotations = {STEP_ANNOTATION: step.key, SIZE_ANNOTATION: str(layer.size)}
+    return replace(layer, descriptor=replace(layer.descriptor, annotations=annotations))
 
 
 def _blobs(store: Store, digest: str) -> dict[str, int]:
@@ -99,9 +136,8 @@ def _history(step: Step, made: Made) -> History:
 
 def _with_versions(step: AptStep, made: Made) -> Iterator[str]:
     for package in sorted(step.work.packages):
-        name = re.split("[=/]", package)[0]
-        version = made.debs.get(name) or made.debs.get(name.partition(":")[0])
-        yield f"{name}={version}" if version else package
+        version = made.debs.get(package)
+        yield f"{deb_name(package)}={version}" if version else package
 
 
 def _settings(config: RuntimeConfig) -> list[str]:

@@ -33,7 +33,7 @@ _SHOWN = 60
 
 @dataclass
 class Chains:
-    """Makes the steps of layers; the same layer on the same chain is asked for once.
+    """Makes the steps of layers; a variant's layer on the same chain is asked for once.
 
     Args:
         root: the project's folder.
@@ -42,7 +42,7 @@ class Chains:
 
     root: Path
     project: str
-    _known: dict[tuple[str, str], tuple[Step, ...]] = field(default_factory=dict)
+    _known: dict[tuple[str, str, str], tuple[Step, ...]] = field(default_factory=dict)
     _files: dict[tuple[str, str], Mapping[str, str]] = field(default_factory=dict)
 
     def chain(self, own: Family, layers: Sequence[Layer]) -> list[Step]:
@@ -53,7 +53,8 @@ class Chains:
         """
         chain: list[Step] = [own.base]
         for layer in layers:
-            place = (chain[-1].key, layer.name)
+            # Each variant renders a layer of its own.
+            place = (own.variant.name, chain[-1].key, layer.name)
             if place not in self._known:
                 self._known[place] = tuple(self._steps(own, layer, tuple(chain)))
             chain += self._known[place]

@@ -14,8 +14,9 @@ from stackyard.build.steps import EngineStep
 from stackyard.build.tasks import Below, RunEngine
 from stackyard.errors import InputError
 from stackyard.oci.descriptor import Platform
-from stackyard.oci.image import RuntimeConfig, read_image
+from stackyard.oci.image import read_settings
 from stackyard.oci.store import Store
+from stackyard.stack.packages import deb_name
 from stackyard.stack.suggest import did_you_mean
 from stackyard.stack.values import Stack
 from stackyard.system.engine import Engine, Parent
@@ -23,7 +24,7 @@ from stackyard.system.engines import EngineName, open_engine
 from stackyard.system.secrets import SecretSource, read_secrets
 from stackyard.system.settings import with_settings
 from stackyard.system.spawn import end_all
-from stackyard.system.step import Surroundings, run_step
+from stackyard.system.step import Apt, Surroundings, run_step
 
 TIMEOUT = 3600.0
 """Seconds that a step may take unless something else is said."""
@@ -124,7 +125,16 @@ def _run(
         here,
         say,
     )
-    return Made(layers=made.layers, settings=made.settings, debs=made.debs or {})
+    return Made(layers=made.layers, settings=made.settings, debs=_versions(step, made.debs or {}))
+
+
+def _versions(step: EngineStep, debs: Mapping[str, str]) -> dict[str, str]:
+    """The versions of what an apt step was asked for."""
+    if not isinstance(step.work, Apt):
+        return {}
+    names = {package: deb_name(package) for package in step.work.packages}
+    found = {p: debs.get(n) or debs.get(n.partition(":")[0]) for p, n in names.items()}
+    return {package: version for package, version in found.items() if version}
 
 
 def _parent(store: Store, step: EngineStep, below: Below) -> Parent:
@@ -132,7 +142,7 @@ def _parent(store: Store, step: EngineStep, below: Below) -> Parent:
     bottom = below[0][1].manifest
     if bottom is None:
         raise TypeError(f"{step.name} does not stand on a base")
-    config: RuntimeConfig = read_image(store, bottom).config
+    config, _ = read_settings(store, bottom)
     for _, made in below:
         config = with_settings(config, made.settings)
     return Parent(

@@ -19,9 +19,10 @@ from stackyard.build.engine_steps import DEFAULTS, EngineOptions, engine_runner
 from stackyard.build.events import Advanced, Event, Listener, Said
 from stackyard.build.plan import Plan
 from stackyard.build.results import Made
+from stackyard.build.revision import revision
 from stackyard.build.scheduler import Outcome, Slots, run
 from stackyard.build.steps import BaseStep
-from stackyard.build.tasks import TaskGraph
+from stackyard.build.tasks import Pull, TaskGraph
 from stackyard.build.watch import FETCH, OnMade, StepWatcher
 from stackyard.errors import StackyardError
 from stackyard.lock.fetch import Fetcher
@@ -49,6 +50,10 @@ class Built:
     undone: frozenset[str] = frozenset()
 
 
+def _nowhere(made: Made) -> Made:
+    raise TypeError(f"nothing is elsewhere: {made}")
+
+
 def perform(
     plan: Plan,
     stack: Stack,
@@ -59,6 +64,8 @@ def perform(
     on_made: OnMade | None = None,
     engines: EngineOptions = DEFAULTS,
     keep_going: bool = True,
+    pull: Pull = _nowhere,
+    pull_images: bool = False,
 ) -> Built:
     """Build what a plan says must be built.
 
@@ -70,6 +77,8 @@ def perform(
         listener: told what happens.
         on_made: told of each result, also of those that are reused, at once.
         engines: how steps that need a container engine are done.
+        pull: brings blobs here that are elsewhere.
+        pull_images: also those of images that need no building.
         keep_going: a failure stops only what stands on it; else everything.
 
     Returns:
@@ -81,9 +90,10 @@ def perform(
     """
     if on_made:
         for decision in plan.decisions.values():
-            if decision.made:
+            if decision.made and decision.here:
                 on_made(decision.step, decision.made)
-    if not plan.to_build:
+    absent = pull_images and any(not plan.decisions[key].here for key in plan.images.values())
+    if not plan.to_build and not absent:
         return _built(plan, {}, Outcome())
     said: queue.SimpleQueue[Event] = queue.SimpleQueue()
 
@@ -100,7 +110,17 @@ def perform(
         Fetcher(wheels(store), advance=fetched, url_cache=addresses(store)) as fetcher,
         engine_runner(plan, stack, store, engines, said.put) as run_engine,
     ):
-        graph = TaskGraph(plan, store, stack.root, fetcher.get, bring, run_engine)
+        graph = TaskGraph(
+            plan,
+            store,
+            stack.root,
+            fetcher.get,
+            bring,
+            run_engine,
+            pull,
+            revision(stack.root),
+            pull_images=pull_images,
+        )
         downloads = sum(wheel.size for wheel in graph.downloads.values())
         watcher = StepWatcher(plan, store, listener, said, graph.owners, downloads, on_made)
         slots = Slots(jobs)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 from stackyard.build.derive import Derived
 from stackyard.build.reasons import changes
 from stackyard.build.results import Made, last_facts, recall
-from stackyard.build.steps import ImageStep, Step
+from stackyard.build.steps import GroupStep, ImageStep, Step
 from stackyard.oci.store import Store
 from stackyard.stack.values import Target
+
+NOTHING: Mapping[str, Made] = {}
 
 
 @dataclass(frozen=True)
@@ -21,11 +23,13 @@ class Decision:
     Attributes:
         made: the result to reuse; None when the step is built.
         reason: in the stack file's words.
+        here: whether the result's blobs are in the store; else in the registry.
     """
 
     step: Step
     made: Made | None
     reason: str
+    here: bool = True
 
     @property
     def action(self) -> Literal["build", "reuse"]:
@@ -76,10 +80,25 @@ class _Present:
         return known
 
 
-def make_plan(derived: Derived, store: Store, *, project: str) -> Plan:
-    """Look every step up in the store and decide.
+def make_plan(
+    derived: Derived,
+    store: Store,
+    *,
+    project: str,
+    elsewhere: Mapping[str, Made] = NOTHING,
+    whole: bool = False,
+) -> Plan:
+    """Look every step up, in the store and elsewhere, and decide.
 
-    A step that is not there is built; so is an image any of whose blobs is gone.
+    A step that is nowhere is built; so is an image any of whose blobs is gone. What only
+    stands below images that are there already is not needed, and not in the plan.
+
+    Args:
+        derived: the steps.
+        store: where results are remembered.
+        project: tells this stack file's steps from another's.
+        elsewhere: what steps made, by key, of which the blobs are in the registry.
+        whole: what stands below images in the registry is wanted all the same.
     """
     present = _Present(store)
     decisions: dict[str, Decision] = {}
@@ -87,12 +106,35 @@ def make_plan(derived: Derived, store: Store, *, project: str) -> Plan:
         found = recall(store, step, whole=present)
         if isinstance(found, Made) and not any(decisions[k].made is None for k in step.needs):
             decisions[step.key] = Decision(step, found, "unchanged")
+        elif step.key in elsewhere:
+            there = elsewhere[step.key]
+            decisions[step.key] = Decision(step, there, "in the registry", here=False)
         else:
             reason = _reason(store, step, project) if found is None else _LOST
             decisions[step.key] = Decision(step, None, reason)
-    return Plan(
-        project, decisions, {t: s.key for t, s in derived.images.items()}, dict(derived.notes)
-    )
+    images = {target: step.key for target, step in derived.images.items()}
+    if elsewhere:
+        needed = _needed(decisions, images.values(), whole=whole)
+        decisions = {key: d for key, d in decisions.items() if key in needed or (d.made and d.here)}
+    return Plan(project, decisions, images, dict(derived.notes))
+
+
+def _needed(decisions: Mapping[str, Decision], images: Iterable[str], *, whole: bool) -> set[str]:
+    """The images, and what those that are to be built, or all, stand on."""
+    needed: set[str] = set()
+    waiting = list(images)
+    while waiting:
+        key = waiting.pop()
+        if key in needed:
+            continue
+        needed.add(key)
+        step = decisions[key].step
+        is_made = decisions[key].made is not None
+        if not is_made or (whole and isinstance(step, ImageStep)):
+            waiting += step.needs
+        if not is_made and isinstance(step, GroupStep) and step.compiler_base:
+            waiting.append(step.compiler_base)
+    return needed
 
 
 _LOST = "no longer whole in the store"

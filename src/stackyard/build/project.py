@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -10,7 +10,8 @@ from pathlib import Path
 from stackyard.build.derive import derive
 from stackyard.build.interpreters import compiling
 from stackyard.build.keys import key_of
-from stackyard.build.plan import Plan, make_plan
+from stackyard.build.plan import NOTHING, Plan, make_plan
+from stackyard.build.results import Made
 from stackyard.errors import InputError
 from stackyard.lock.file import read_lock
 from stackyard.lock.model import Lock
@@ -32,10 +33,17 @@ class Project:
         """Tells this stack from others that share a store."""
         return key_of("project", registry=self.stack.registry, root=str(self.stack.root))
 
-    def plan(self, targets: Sequence[Target], store: Store) -> Plan:
-        """What building *targets* takes."""
+    def plan(
+        self,
+        targets: Sequence[Target],
+        store: Store,
+        elsewhere: Mapping[str, Made] = NOTHING,
+        *,
+        whole: bool = False,
+    ) -> Plan:
+        """What building *targets* takes; *elsewhere* and *whole* as for `make_plan`."""
         derived = derive(self.stack, self.lock, targets, compiling=compiling, project=self.name)
-        return make_plan(derived, store, project=self.name)
+        return make_plan(derived, store, project=self.name, elsewhere=elsewhere, whole=whole)
 
 
 def lock_path(stack: Stack) -> Path:

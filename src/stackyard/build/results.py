@@ -28,7 +28,7 @@ class Made:
             with their sizes in bytes.
         settings: what a Containerfile changed of the configuration, see
             `stackyard.system.settings`.
-        debs: Debian packages and their versions, when the step changed any.
+        debs: of an apt step what it was asked for, and the version that it installed.
     """
 
     layers: tuple[Layer, ...] = ()

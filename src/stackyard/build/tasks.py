@@ -41,6 +41,9 @@ MakeBase = Callable[[BaseStep], Made]
 Below = Sequence[tuple[Step, Made]]
 """What a step stands on, from the bottom, the base first."""
 
+Pull = Callable[[Made], Made]
+"""Brings the blobs of a result here, from where they are."""
+
 RunEngine = Callable[[EngineStep, Below], Made]
 
 _FIRST = 1 << 40
@@ -63,16 +66,41 @@ class TaskGraph:
     fetch: Fetch
     make_base: MakeBase
     run_engine: RunEngine
+    pull: Pull
+    revision: str
+    pull_images: bool = False
     tasks: list[Task] = field(default_factory=list)
     owners: dict[str, str] = field(default_factory=dict)
     downloads: dict[str, Wheel] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        if self.pull_images:
+            for key in self.plan.images.values():
+                for part in (*self.plan.decisions[key].step.needs, key):
+                    if part in self.plan.decisions:
+                        self._add_pull(part)
         for decision in self.plan.to_build:
             if isinstance(decision.step, GroupStep):
                 self._add_group(decision.step)
             else:
                 self.tasks.append(self._single(decision.step))
+
+    def _add_pull(self, key: str) -> str | None:
+        """The task that brings a result's blobs here, when they are not."""
+        decision = self.plan.decisions[key]
+        if decision.made is None or decision.here:
+            return None
+        id_ = f"pull:{key}"
+        if id_ not in self.owners:
+            self.owners[id_] = key
+            made = decision.made
+            self.tasks.append(Task(id_, "thread", self.pull, lambda _: (made,), cost=_FIRST))
+        return id_
+
+    def _on_blobs(self, step: Step) -> tuple[str, ...]:
+        """What has to be done before a step that reads the blobs of what it stands on."""
+        pulls = tuple(filter(None, map(self._add_pull, step.needs)))
+        return (*self._needs(step), *pulls)
 
     def _made(self, key: str, results: Mapping[str, Any]) -> Made:
         made = self.plan.decisions[key].made or results[key]
@@ -95,7 +123,7 @@ class TaskGraph:
                     "engine",
                     self.run_engine,
                     lambda results: (step, self._parts(step, results)),
-                    self._needs(step),
+                    self._on_blobs(step),
                     cost=_FIRST,
                 )
             case FilesStep():
@@ -106,7 +134,12 @@ class TaskGraph:
                     step.key,
                     "thread",
                     assemble_image,
-                    lambda results: (self.store, step, self._parts(step, results)),
+                    lambda results: (
+                        self.store,
+                        step,
+                        self._parts(step, results),
+                        self.revision,
+                    ),
                     self._needs(step),
                 )
             case _:
@@ -122,7 +155,7 @@ class TaskGraph:
                 [layer for _, made in self._parts(step, results) for layer in made.layers],
                 step.users,
             ),
-            self._needs(step),
+            self._on_blobs(step),
         )
 
     def _parts(self, step: Step, results: Mapping[str, Any]) -> list[tuple[Step, Made]]:
@@ -195,6 +228,12 @@ class TaskGraph:
             weight=wheel.size,
         )
 
+    def _base_ready(self, base: str) -> tuple[str, ...]:
+        pull = self._add_pull(base)
+        if pull:
+            return (pull,)
+        return () if self.plan.decisions[base].made else (base,)
+
     def _add_compiler(self, step: GroupStep) -> str | None:
         """The task that gives the compiler of a group's bytecode."""
         if not step.bytecode:
@@ -212,7 +251,7 @@ class TaskGraph:
                 "thread",
                 own_compiler,
                 lambda results: (self.store, self._made(base, results).manifest, minor),
-                () if self.plan.decisions[base].made else (base,),
+                self._base_ready(base),
                 cost=_FIRST,
             )
         self.tasks.append(task)

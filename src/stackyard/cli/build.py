@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 @options.platforms
 @options.jobs
 @options.engines
+@options.registry
 @options.as_json
 @click.option(
     "--load",
@@ -42,6 +43,8 @@ def command(
     secrets: tuple[str, ...],
     step_timeout: float | None,
     keep_going: bool,
+    offline: bool,
+    insecure: bool,
     as_json: bool,
     load: str | None,
     output: str | None,
@@ -49,23 +52,38 @@ def command(
 ) -> None:
     """Build images: only what is not in the store yet.
 
-    A TARGET is image, image:variant, or a glob of either; none means all. What a
-    build has finished is kept when it fails or is stopped.
+    An image that is in the stack's registry as it would be built is pulled from there,
+    and of one that changed, what its steps stand on. A TARGET is image, image:variant, or
+    a glob of either; none means all. What a build has finished is kept when it fails or
+    is stopped.
     """
     from stackyard.build.project import open_project
     from stackyard.build.selection import select
     from stackyard.cli.building import build_plan, engine_options, finish, show_images
     from stackyard.cli.outputs import load_into, parse_output
+    from stackyard.cli.planning import planned
     from stackyard.oci.store import Store
 
     write = parse_output(output) if output else None
     engines = engine_options(engine_name, secrets, step_timeout)
     project = open_project(path)
     store = Store.open(store_root)
-    plan = project.plan(select(project.stack, targets, platforms), store)
-    built = build_plan(
-        plan, project, store, jobs=jobs, as_json=as_json, engines=engines, keep_going=keep_going
-    )
+    selected = select(project.stack, targets, platforms)
+    with planned(project, selected, store, offline=offline, insecure=insecure, whole=True) as (
+        plan,
+        remote,
+    ):
+        built = build_plan(
+            plan,
+            project,
+            store,
+            jobs=jobs,
+            as_json=as_json,
+            engines=engines,
+            keep_going=keep_going,
+            pull=remote.pull,
+            pull_images=True,
+        )
     if not as_json:
         show_images(built.images)
     if write:

@@ -13,6 +13,7 @@ from stackyard.build.perform import Built, perform
 from stackyard.build.plan import Plan
 from stackyard.build.project import Project
 from stackyard.build.results import Made
+from stackyard.build.tasks import Pull
 from stackyard.build.watch import OnMade
 from stackyard.cli.display import display
 from stackyard.cli.tables import size, table
@@ -32,6 +33,8 @@ def build_plan(
     as_json: bool,
     engines: EngineOptions,
     keep_going: bool,
+    pull: Pull,
+    pull_images: bool = False,
     on_made: OnMade | None = None,
 ) -> Built:
     """Do a plan, showing progress."""
@@ -46,16 +49,22 @@ def build_plan(
             on_made=on_made,
             engines=engines,
             keep_going=keep_going,
+            pull=pull,
+            pull_images=pull_images,
         )
     if not as_json:
         work = len(plan.to_build) - len(built.undone)
         click.echo(
             f"{work} steps built in {time.monotonic() - began:.1f} s"
             if plan.to_build
-            else "nothing to do: everything is in the store",
+            else f"nothing to do: everything is in the {_where(plan)}",
             err=True,
         )
     return built
+
+
+def _where(plan: Plan) -> str:
+    return "store" if all(d.here for d in plan.decisions.values()) else "registry"
 
 
 def engine_options(

@@ -112,6 +112,23 @@ def engines(command: F) -> F:
     return command
 
 
+def registry(command: F) -> F:
+    """How the stack's registry is asked."""
+    for option in (
+        click.option(
+            "--insecure", is_flag=True, help="Use plain HTTP (loopback hosts always may)."
+        ),
+        click.option(
+            "--offline",
+            is_flag=True,
+            envvar="STACKYARD_OFFLINE",
+            help="Do not ask the registry what it has already.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
 def as_json(command: F) -> F:
     """``--json``: output for programs."""
     return click.option("--json", "as_json", is_flag=True, help="Output for programs.")(command)

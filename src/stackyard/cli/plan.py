@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 @options.stack_file
 @options.store
 @options.platforms
+@options.registry
 @options.as_json
 @click.option("--graph", is_flag=True, help="The stack as a Mermaid graph.")
 @options.targets
@@ -30,6 +31,8 @@ def command(
     path: Path,
     store_root: Path,
     platforms: tuple[str, ...],
+    offline: bool,
+    insecure: bool,
     as_json: bool,
     graph: bool,
     targets: tuple[str, ...],
@@ -41,20 +44,21 @@ def command(
     from stackyard.build.project import open_project
     from stackyard.build.selection import select
     from stackyard.build.upgrade import upgrades
+    from stackyard.cli.planning import planned
     from stackyard.oci.store import Store
 
     project = open_project(path)
     selected = select(project.stack, targets, platforms)
     store = Store.open(store_root)
-    plan = project.plan(selected, store)
-    if graph:
-        from stackyard.build.graph import mermaid
+    with planned(project, selected, store, offline=offline, insecure=insecure) as (plan, _):
+        if graph:
+            from stackyard.build.graph import mermaid
 
-        click.echo(mermaid(project.stack, plan))
-    elif as_json:
-        click.echo(json.dumps(_document(plan, upgrades(plan, store)), indent=2))
-    else:
-        _show(plan, upgrades(plan, store))
+            click.echo(mermaid(project.stack, plan))
+        elif as_json:
+            click.echo(json.dumps(_document(plan, upgrades(plan, store)), indent=2))
+        else:
+            _show(plan, upgrades(plan, store))
 
 
 def _document(plan: Plan, costs: Mapping[Target, Upgrade]) -> dict[str, Any]:
@@ -96,7 +100,7 @@ def _show(plan: Plan, costs: Mapping[Target, Upgrade]) -> None:
     if plan.to_build:
         click.echo(f"{len(plan.to_build)} to build, {reused} reused")
     else:
-        click.echo(f"nothing to do: all {reused} steps are in the store")
+        click.echo(f"nothing to do: all {reused} steps are there")
 
 
 def _cost(cost: Upgrade) -> str:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 @click.command()
 @options.stack_file
 @options.store
+@options.registry
 @click.option(
     "--format",
     "delivery",
@@ -27,7 +28,15 @@ if TYPE_CHECKING:
 )
 @click.option("--name", default="stackyard-profiles", show_default=True, help="The ConfigMap's.")
 @click.option("--namespace", default="jupyterhub", show_default=True, help="The ConfigMap's.")
-def command(path: Path, store_root: Path, delivery: str, name: str, namespace: str) -> None:
+def command(
+    path: Path,
+    store_root: Path,
+    offline: bool,
+    insecure: bool,
+    delivery: str,
+    name: str,
+    namespace: str,
+) -> None:
     """Write the profile list that lets the hub's users choose an image.
 
     Every image that has a `profile:` in the stack file is offered, by the digest
@@ -40,7 +49,7 @@ def command(path: Path, store_root: Path, delivery: str, name: str, namespace: s
     project = open_project(path)
     published = [
         Published(edition.image, edition.variant, edition.reference)
-        for edition in _offered(project, store_root)
+        for edition in _offered(project, store_root, offline=offline, insecure=insecure)
     ]
     match delivery:
         case "values":
@@ -52,7 +61,8 @@ def command(path: Path, store_root: Path, delivery: str, name: str, namespace: s
     click.echo(text, nl=False)
 
 
-def _offered(project: Project, store_root: Path) -> list[Edition]:
+def _offered(project: Project, store_root: Path, *, offline: bool, insecure: bool) -> list[Edition]:
+    from stackyard.cli.planning import planned
     from stackyard.errors import InputError
     from stackyard.oci.store import Store
     from stackyard.publish.editions import editions
@@ -60,12 +70,12 @@ def _offered(project: Project, store_root: Path) -> list[Edition]:
     stack = project.stack
     store = Store.open(store_root)
     wanted = [t for t in stack.targets if stack.image(t).profile]
-    plan = project.plan(wanted, store)
-    missing = [str(t) for t, key in plan.images.items() if plan.decisions[key].made is None]
-    if missing:
-        raise InputError(
-            f"not built as the stack file has them now: {', '.join(missing)}",
-            hint="run `stackyard build` first",
-        )
-    images = {t: made for t, key in plan.images.items() if (made := plan.decisions[key].made)}
-    return editions(stack, plan, images, store)
+    with planned(project, wanted, store, offline=offline, insecure=insecure) as (plan, _):
+        missing = [str(t) for t, key in plan.images.items() if plan.decisions[key].made is None]
+        if missing:
+            raise InputError(
+                f"not built as the stack file has them now: {', '.join(missing)}",
+                hint="run `stackyard build` first",
+            )
+        images = {t: made for t, key in plan.images.items() if (made := plan.decisions[key].made)}
+        return editions(stack, plan, images, store)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,14 +21,21 @@ if TYPE_CHECKING:
 @click.command()
 @options.stack_file
 @options.store
+@options.platforms
 @options.jobs
 @options.engines
 @options.as_json
 @click.option("--insecure", is_flag=True, help="Use plain HTTP (loopback hosts always may).")
+@click.option(
+    "--index-only",
+    is_flag=True,
+    help="Merge what other machines pushed with --platform into one index for each image.",
+)
 @options.targets
 def command(
     path: Path,
     store_root: Path,
+    platforms: tuple[str, ...],
     jobs: int,
     engine_name: EngineName | None,
     secrets: tuple[str, ...],
@@ -35,45 +43,60 @@ def command(
     keep_going: bool,
     as_json: bool,
     insecure: bool,
+    index_only: bool,
     targets: tuple[str, ...],
 ) -> None:
     """Publish images to the stack file's registry.
 
-    What is not built yet is built first, for all of the stack's platforms. Only
-    blobs that the registry lacks are sent, each as soon as it is made; tags move
-    last. Credentials are those of `docker login` or `podman login`.
+    An image that is there under its key is neither built nor sent again; what others
+    need is built first. Only blobs that the registry lacks are sent, each as soon as it
+    is made; tags move last. With --platform, images get no tag that moves until
+    --index-only merges those of all platforms. Credentials are those of `docker login`
+    or `podman login`.
     """
     from stackyard.build.project import open_project
     from stackyard.build.selection import select
     from stackyard.cli.building import build_plan, engine_options, finish
+    from stackyard.cli.planning import planned
     from stackyard.oci.store import Store
-    from stackyard.publish.editions import editions
+    from stackyard.publish.editions import editions, tagged
+    from stackyard.publish.indexes import only_published
+    from stackyard.publish.tags import Moment
     from stackyard.publish.upload import Uploader
 
     engines = engine_options(engine_name, secrets, step_timeout)
     project = open_project(path)
-    store = Store.open(store_root)
-    plan = project.plan(select(project.stack, targets), store)
-    with Uploader(
-        project.stack, plan, store, insecure=insecure, advance=lambda _: None
-    ) as uploader:
-        built = build_plan(
-            plan,
-            project,
-            store,
-            jobs=jobs,
-            as_json=as_json,
-            engines=engines,
-            keep_going=keep_going,
-            on_made=uploader.made,
-        )
-        whole = editions(project.stack, plan, built.images, store)
-        reports = uploader.finish(whole)
+    stack, store = project.stack, Store.open(store_root)
+    selected = select(stack, targets, () if index_only else platforms)
+    with planned(project, selected, store, insecure=insecure, every=True) as (found, remote):
+        plan = only_published(found, remote) if index_only else found
+        with Uploader(
+            stack, plan, store, remote, insecure=insecure, advance=lambda _: None
+        ) as uploader:
+            built = build_plan(
+                plan,
+                project,
+                store,
+                jobs=jobs,
+                as_json=as_json,
+                engines=engines,
+                keep_going=keep_going,
+                pull=remote.pull,
+                on_made=uploader.made,
+            )
+            moment = Moment.now(stack)
+            whole = [
+                edition
+                if all(plan.images[t] in remote.images for t in edition.targets) and not index_only
+                else tagged(stack, project.lock, edition, moment)
+                for edition in editions(stack, plan, built.images, store, platforms)
+            ]
+            reports = uploader.finish(whole)
     _show(whole, reports, as_json=as_json)
     finish(built)
 
 
-def _show(editions: list[Edition], reports: list[PushReport], *, as_json: bool) -> None:
+def _show(editions: Sequence[Edition], reports: Sequence[PushReport], *, as_json: bool) -> None:
     if as_json:
         for edition, report in zip(editions, reports, strict=True):
             click.echo(json.dumps(_document(edition, report)))

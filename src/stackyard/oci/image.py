@@ -121,6 +121,28 @@ class StoredImage:
         return tuple((None if h.empty_layer else next(layers), h) for h in self.history)
 
 
+def read_settings(store: Store, manifest: Descriptor) -> tuple[RuntimeConfig, tuple[History, ...]]:
+    """How a stored image runs, and its history; its layers need not be in the store.
+
+    Raises:
+        InputError, OutsideError: as `read_image`.
+    """
+    try:
+        document = parse(store.read(manifest.digest))
+        config = parse(store.read(Descriptor.from_json(document["config"]).digest))
+        history = _history(config.get("history") or (), len(document["layers"]))
+        return RuntimeConfig.from_json(config.get("config") or {}), tuple(history)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise _broken(manifest, error) from error
+
+
+def _broken(manifest: Descriptor, error: Exception) -> InputError:
+    return InputError(
+        f"reading the image {manifest.digest}: its documents are broken ({error!r})",
+        hint="make or fetch the image again",
+    )
+
+
 def read_image(store: Store, manifest: Descriptor) -> StoredImage:
     """Read an image that the store has.
 
@@ -134,10 +156,7 @@ def read_image(store: Store, manifest: Descriptor) -> StoredImage:
     try:
         return _read(store, manifest)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise InputError(
-            f"reading the image {manifest.digest}: its documents are broken ({error!r})",
-            hint="make or fetch the image again",
-        ) from error
+        raise _broken(manifest, error) from error
 
 
 def _read(store: Store, descriptor: Descriptor) -> StoredImage:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from stackyard.build.plan import Plan
 from stackyard.errors import InputError
 from stackyard.stack.values import Stack, Target
 
@@ -25,14 +24,3 @@ def local_name(stack: Stack, target: Target) -> str:
     """The name that an engine shows: as in the registry, or under ``localhost``."""
     place = stack.registry.rstrip("/") if stack.registry else "localhost"
     return f"{place}/{target.image}:{target.variant}"
-
-
-def immutable_tag(plan: Plan, target: Target) -> str:
-    """``VARIANT-KEY12``: never moved, because the key decides the content."""
-    return f"{target.variant}-{plan.images[target][:12]}"
-
-
-def moving_tags(stack: Stack, target: Target) -> tuple[str, ...]:
-    """The variant's name, and ``latest`` for an image's default variant."""
-    is_default = stack.image_variants[target.image][0] == target.variant
-    return (target.variant, "latest") if is_default else (target.variant,)

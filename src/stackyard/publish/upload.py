@@ -2,33 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack
-from dataclasses import dataclass
 from types import TracebackType
 
 from stackyard.build.plan import Plan
 from stackyard.build.results import Made
-from stackyard.build.steps import Step
-from stackyard.oci.descriptor import INDEX
+from stackyard.build.steps import BaseStep, Step
+from stackyard.errors import OutsideError
+from stackyard.oci.descriptor import INDEX, Descriptor
 from stackyard.oci.reference import Reference
 from stackyard.oci.registry.client import Registry
 from stackyard.oci.registry.push import Push, PushReport
 from stackyard.oci.store import Store
+from stackyard.oci.walk import children
 from stackyard.publish.editions import Edition
+from stackyard.publish.lookup import Remote
 from stackyard.publish.naming import repository
-from stackyard.stack.values import Stack
+from stackyard.publish.tags import base_tag
+from stackyard.stack.values import Stack, Target
 
-_AT_ONCE = 4
-
-
-@dataclass(frozen=True)
-class _Place:
-    """A repository and what is being pushed to it."""
-
-    name: str
-    push: Push
+_AT_ONCE = 8
 
 
 class Uploader:
@@ -41,8 +36,12 @@ class Uploader:
         stack: whose images are pushed.
         plan: says which images a step is a part of.
         store: has the blobs.
+        remote: what the registry has already.
         insecure: plain HTTP, also to other hosts than this one.
         advance: told of bytes sent, from several threads.
+
+    Attributes:
+        client: the stack's registry.
 
     Raises:
         InputError: the stack file names no registry, or a name that cannot be one.
@@ -53,32 +52,31 @@ class Uploader:
         stack: Stack,
         plan: Plan,
         store: Store,
+        remote: Remote,
         *,
         insecure: bool,
         advance: Callable[[int], None],
     ) -> None:
+        self._plan = plan
         self._store = store
-        self._closing = ExitStack()
+        self._remote = remote
         images = dict.fromkeys(target.image for target in plan.images)
         names = {image: Reference.parse(repository(stack, image)) for image in images}
-        registries = {reference.registry for reference in names.values()}
-        clients = {
-            registry: self._closing.enter_context(Registry(registry, insecure=insecure))
-            for registry in registries
-        }
+        self._closing = ExitStack()
+        self.client = self._closing.enter_context(
+            Registry(next(iter(names.values())).registry, insecure=insecure)
+        )
         siblings = [reference.repository for reference in names.values()]
-        self._places = {
-            image: _Place(
+        self._pushes = {
+            image: Push(
+                self.client,
                 reference.repository,
-                Push(
-                    clients[reference.registry],
-                    reference.repository,
-                    mount_from=[s for s in siblings if s != reference.repository],
-                    advance=advance,
-                ),
+                mount_from=[s for s in siblings if s != reference.repository],
+                advance=advance,
             )
             for image, reference in names.items()
         }
+        self._bases: dict[str, Made] = {}
         self._first_user = _first_users(plan)
         self._pool = ThreadPoolExecutor(_AT_ONCE)
         self._early: list[Future[bool]] = []
@@ -93,16 +91,18 @@ class Uploader:
         trace: TracebackType | None,
     ) -> None:
         if error is not None:
-            for place in self._places.values():
-                place.push.stop()
+            for push in self._pushes.values():
+                push.stop()
         self._pool.shutdown(wait=error is None, cancel_futures=True)
         self._closing.__exit__(kind, error, trace)
 
     def made(self, step: Step, made: Made) -> None:
         """Begin to send what a step made; meant for `perform`."""
+        if isinstance(step, BaseStep):
+            self._bases[step.key] = made
         image = self._first_user.get(step.key)
         if image is not None:
-            push = self._places[image].push
+            push = self._pushes[image]
             for layer in made.layers:
                 self._early.append(self._pool.submit(push.blob, self._store, layer.descriptor))
 
@@ -110,17 +110,57 @@ class Uploader:
         """Send the rest of each edition, its manifests and then its tags.
 
         Raises:
-            OutsideError: the registry failed; tags of editions before that are moved.
+            OutsideError: the registry failed; tags of the editions that were not hit
+                are moved all the same.
         """
         for future in self._early:
             # What failed here is tried again, and told, with the image it belongs to.
             future.exception()
-        return [self._finish(edition) for edition in editions]
+        done = [self._pool.submit(self._finish, edition) for edition in editions]
+        wait(done)
+        return [future.result() for future in done]
 
     def _finish(self, edition: Edition) -> PushReport:
-        push = self._places[edition.image].push
-        send = push.index if edition.root.media_type == INDEX else push.manifest
-        return send(self._store, edition.root, edition.tags)
+        push = self._pushes[edition.image]
+        for target, (manifest, tag) in zip(edition.targets, edition.manifests, strict=True):
+            if self._plan.images[target] not in self._remote.images:
+                self._send_absent(push, manifest)
+                self._send_base(push, target)
+            if edition.root.media_type == INDEX:
+                push.manifest(self._store, manifest, (tag,))
+        if edition.root.media_type == INDEX:
+            return push.index(self._store, edition.root, edition.tags)
+        return push.manifest(self._store, edition.root, edition.tags)
+
+    def _send_base(self, push: Push, target: Target) -> None:
+        """Keep the base beside the image, so that another machine can build on it."""
+        key = self._plan.image_step(target).needs[0]
+        decision = self._plan.decisions.get(key)
+        made = self._bases.get(key) or (decision.made if decision else None)
+        if made and made.manifest:
+            self._send_absent(push, made.manifest)
+            push.manifest(self._store, made.manifest, (base_tag(key),))
+
+    def _send_absent(self, push: Push, manifest: Descriptor) -> None:
+        """See to the blobs that were never here, because the registry has them.
+
+        They are taken over from the repository that has them; where a registry does not
+        do that, they are fetched from it and sent.
+        """
+        for blob in self._absent(manifest):
+            holder = self._remote.holder(blob.digest)
+            if holder is None:
+                continue
+            self.client.note_holder(blob.digest, holder)
+            try:
+                push.blob(self._store, blob)
+            except OutsideError:
+                self._remote.fetch(blob.digest)
+                push.blob(self._store, blob)
+
+    def _absent(self, manifest: Descriptor) -> Iterable[Descriptor]:
+        parts = children(self._store.read(manifest.digest), manifest)
+        return [blob for blob in parts if not self._store.has(blob.digest)]
 
 
 def _first_users(plan: Plan) -> dict[str, str]:

@@ -111,6 +111,7 @@ Registry = Annotated[
 Budget = Annotated[
     int, *scalar("a whole number from 5 to 120", whole(5, 120), whole_schema(5, 120))
 ]
+Templated = Annotated[list[Words], BeforeValidator(one_or_many)]
 Platforms = Annotated[list[Platform], Conditional(single=True), BeforeValidator(one_or_many)]
 Package = Annotated[str, *scalar(EXPECTED, matching(PACKAGE), _worded(PACKAGE))]
 Packages = Annotated[list[Package], Conditional(single=True), BeforeValidator(one_or_many)]

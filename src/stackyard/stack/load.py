@@ -65,7 +65,14 @@ def load(path: Path) -> Stack:
         image_variants=image_variants,
         layer_budget=top.layer_budget,
         bytecode=top.bytecode,
+        tags=_tags(gathered),
     )
+
+
+def _tags(gathered: Gathered) -> tuple[str, ...] | None:
+    """As written: what they see is known only when an image is published."""
+    node = gathered.top.entries.get("tags")
+    return None if node is None else tuple(scalar.text for scalar in scalars(node))
 
 
 def _variables(

@@ -24,6 +24,11 @@ _COMMENT = re.compile(r"(^|\s)#.*")
 _LONGEST = 255
 
 
+def deb_name(package: str) -> str:
+    """What apt-get is asked for, without the version or the suite."""
+    return re.split("[=/]", package, maxsplit=1)[0]
+
+
 def read_packages(root: Path, shown: Path, relative: str, problems: Problems) -> tuple[str, ...]:
     """The packages of a file: one a line, with ``#`` comments.
 

@@ -30,6 +30,7 @@ from stackyard.stack.fields import (
     Slug,
     Snapshot,
     Suite,
+    Templated,
     Test,
 )
 from stackyard.stack.leaf import (
@@ -250,6 +251,8 @@ class StackSource(Fragment[LayerT, ImageT], Generic[LayerT, ImageT]):
     """Most OCI layers that one image may have."""
     bytecode: Boolean = True
     """Whether Python packages get compiled bytecode."""
+    tags: Templated | None = None
+    """More tags of published images, as templates that see what is inside."""
 
 
 KNOWN: dict[str, type[Source]] = {

@@ -217,6 +217,8 @@ class Stack:
             order; the first is the image's default variant.
         layer_budget: most OCI layers that an image may have.
         bytecode: whether packages get compiled bytecode where possible.
+        tags: templates of tags that published images get, not yet rendered; None where
+            the stack file says nothing.
     """
 
     path: Path
@@ -227,6 +229,7 @@ class Stack:
     image_variants: Mapping[str, tuple[str, ...]]
     layer_budget: int = 60
     bytecode: bool = True
+    tags: tuple[str, ...] | None = None
 
     @cached_property
     def targets(self) -> tuple[Target, ...]:
