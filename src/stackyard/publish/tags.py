@@ -75,13 +75,9 @@ def telling_tags(stack: Stack, lock: Lock, target: Target, moment: Moment) -> tu
 
 def _made(templates: Templates, sources: Sequence[str], known: Mapping[str, Any]) -> Iterator[str]:
     for source in sources:
-        names = templates.names(source)
-        packages = set(re.findall(r"\bpackages\.([A-Za-z0-9_]+)", source))
-        if packages - known["packages"].keys():
-            continue
-        if not all(known[name] for name in names & _MAY_LACK):
-            continue
         try:
+            if not _speaks_of_what_is_there(templates, source, known):
+                continue
             tag = templates.render(source, known)
         except TemplateError as error:
             raise InputError(f"tags: {source!r}: {error.message}", hint=error.hint) from error
@@ -89,6 +85,13 @@ def _made(templates: Templates, sources: Sequence[str], known: Mapping[str, Any]
         tag = re.sub(r"[+!~:]", "-", tag)
         check_tag(tag, of=f"tags: {source}")
         yield tag
+
+
+def _speaks_of_what_is_there(templates: Templates, source: str, known: Mapping[str, Any]) -> bool:
+    packages = re.findall(r"\bpackages\.([A-Za-z0-9_]+)", source)
+    return all(known[name] for name in templates.names(source) & _MAY_LACK) and all(
+        name in known["packages"] for name in packages
+    )
 
 
 _MAY_LACK = frozenset({"python", "suite", "commit"})
