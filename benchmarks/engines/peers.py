@@ -26,8 +26,17 @@ class Engine(Protocol):
     def pull(self, reference: str) -> None:
         """Bring in an image."""
 
+    def load(self, archive: Path) -> None:
+        """Bring in the image of a docker archive, under its name."""
+
     def build(self, recipe: Recipe, tag: str) -> float:
         """Build from a recipe; seconds. Layers are used again only where the recipe is warm."""
+
+    def build_child(self, context: Path, parent: str, tag: str) -> float:
+        """Build a folder with a Dockerfile on an image, layers used again; seconds."""
+
+    def show(self, tag: str, command: str) -> str:
+        """What a shell command prints in an image."""
 
     def push(self, tag: str) -> float:
         """Push an image; seconds."""
@@ -97,6 +106,26 @@ class BuildKit:
             env=self._env,
         )
 
+    def load(self, archive: Path) -> None:
+        """Bring in the image of a docker archive, under its name."""
+        run([DOCKER, "load", "--input", archive], env=self._env)
+
+    def build_child(self, context: Path, parent: str, tag: str) -> float:
+        """Build a folder with a Dockerfile on an image; seconds."""
+        return timed(
+            [
+                *(DOCKER, "build", "--network=host", "--progress=plain"),
+                *("--build-arg", f"BASE_IMAGE={parent}", "-t", tag, context),
+            ],
+            env=self._env,
+        )
+
+    def show(self, tag: str, command: str) -> str:
+        """What a shell command prints in an image."""
+        return run(
+            [DOCKER, "run", "--rm", "--network=none", tag, "sh", "-c", command], env=self._env
+        )
+
     def push(self, tag: str) -> float:
         """Push an image; seconds."""
         return timed([DOCKER, "push", tag], env=self._env)
@@ -160,6 +189,28 @@ class Buildah:
             ],
             env=self._env,
         )
+
+    def load(self, archive: Path) -> None:
+        """Bring in the image of a docker archive, under its name."""
+        self._run("pull", "--quiet", f"docker-archive:{archive}")
+
+    def build_child(self, context: Path, parent: str, tag: str) -> float:
+        """Build a folder with a Dockerfile on an image; seconds."""
+        return timed(
+            [
+                *(*self._buildah, "build", "--isolation=chroot", "--pull=never", "--layers"),
+                *("--build-arg", f"BASE_IMAGE={parent}", "-t", tag, context),
+            ],
+            env=self._env,
+        )
+
+    def show(self, tag: str, command: str) -> str:
+        """What a shell command prints in an image."""
+        container = self._run("from", "--pull=never", tag).strip()
+        try:
+            return self._run("run", "--isolation=chroot", container, "--", "sh", "-c", command)
+        finally:
+            self._run("rm", container)
 
     def push(self, tag: str) -> float:
         """Push an image; seconds."""

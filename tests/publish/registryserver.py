@@ -23,13 +23,14 @@ def free_port() -> int:
 
 
 @contextmanager
-def serve(folder: Path) -> Iterator[str]:
+def serve(folder: Path, *, delete: bool = False) -> Iterator[str]:
     """Docker's registry with its data in a folder; gives its host and port."""
     port = free_port()
     config = folder / "registry.yml"
     config.write_text(
         "version: 0.1\nlog: {level: error}\n"
-        f"storage: {{filesystem: {{rootdirectory: {folder / 'registry'}}}}}\n"
+        f"storage: {{filesystem: {{rootdirectory: {folder / 'registry'}}},"
+        f" delete: {{enabled: {str(delete).lower()}}}}}\n"
         f'http: {{addr: "127.0.0.1:{port}"}}\n'
     )
     with (folder / "registry.log").open("wb") as log:

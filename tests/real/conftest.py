@@ -14,6 +14,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 import realengines as engines
 from realstack import STACK
 from realyard import Yard
+from stepyard import Steps
 
 
 @pytest.fixture(scope="session")
@@ -49,6 +50,13 @@ def docker(place: Path) -> Iterator[engines.Docker]:
 def storage(place: Path) -> Iterator[engines.Storage]:
     with engines.storage(place / "storage") as made:
         yield made
+
+
+@pytest.fixture(scope="session")
+def steps(place: Path, bare: dict[str, str]) -> Steps:
+    """Makes stacks with system steps."""
+    (place / "steps").mkdir()
+    return Steps(place / "steps", bare)
 
 
 @pytest.fixture(scope="session")

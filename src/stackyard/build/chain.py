@@ -180,13 +180,24 @@ def _facts(work: Work) -> dict[str, str]:
         case Apt():
             return dict.fromkeys(work.packages, "")
         case Commands():
-            facts = {_short(line): sha256(line.encode()) for line in work.lines}
+            facts = _lines(work.lines)
             facts |= dict.fromkeys((f"cache {path}" for path in work.caches), "")
         case Instructions():
             file = work.containerfile
             facts = {f"argument {name}": value for name, value in file.args.items()}
             facts[file.path] = sha256(file.text.encode())
     return facts | dict(work.files) | dict.fromkeys((f"secret {s}" for s in work.secrets), "")
+
+
+def _lines(commands: Sequence[str]) -> dict[str, str]:
+    """Commands by how they begin; those that begin alike are numbered."""
+    facts: dict[str, str] = {}
+    for command in commands:
+        name, count = _short(command), 1
+        while (told := f"{name} ({count})" if count > 1 else name) in facts:
+            count += 1
+        facts[told] = sha256(command.encode())
+    return facts
 
 
 def _short(command: str) -> str:

@@ -64,11 +64,10 @@ def engine_runner(
         tell: told each line that an engine prints.
 
     Raises:
-        InputError: a secret that a step needs is not given, or one is given that none needs.
+        InputError: a secret that a step needs is not given.
         OutsideError: there is no engine.
     """
     steps = [d.step for d in plan.to_build if isinstance(d.step, EngineStep)]
-    _check_known(stack, options.secrets)
     if not steps:
         yield _none
         return
@@ -96,7 +95,12 @@ def _none(step: EngineStep, _below: Below) -> Made:
     raise TypeError(f"no engine was opened for {step.name}")
 
 
-def _check_known(stack: Stack, given: Mapping[str, SecretSource]) -> None:
+def check_secrets(stack: Stack, given: Mapping[str, SecretSource]) -> None:
+    """See that some layer has each secret that is given: else its name is wrong.
+
+    Raises:
+        InputError: none has.
+    """
     layers = [layer for variant in stack.variants.values() for layer in variant.layers.values()]
     known = {name for layer in layers for name in layer.secrets}
     for name in given.keys() - known:

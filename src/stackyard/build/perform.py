@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from stackyard.build import work
 from stackyard.build.bases import make_base
 from stackyard.build.caches import addresses, wheels
-from stackyard.build.engine_steps import DEFAULTS, EngineOptions, engine_runner
+from stackyard.build.engine_steps import DEFAULTS, EngineOptions, check_secrets, engine_runner
 from stackyard.build.events import Advanced, Event, Listener, Said
+from stackyard.build.history import note_project
 from stackyard.build.plan import Plan
 from stackyard.build.results import Made
 from stackyard.build.revision import revision
@@ -85,9 +86,10 @@ def perform(
         What is whole and what failed.
 
     Raises:
-        InputError: a secret that a step needs is not given.
+        InputError: a secret that a step needs is not given, or one that none has is.
         OutsideError: steps need a container engine and there is none.
     """
+    check_secrets(stack, engines.secrets)
     if on_made:
         for decision in plan.decisions.values():
             if decision.made and decision.here:
@@ -95,6 +97,7 @@ def perform(
     absent = pull_images and any(not plan.decisions[key].here for key in plan.images.values())
     if not plan.to_build and not absent:
         return _built(plan, {}, Outcome())
+    note_project(store, plan.project, stack.path)
     said: queue.SimpleQueue[Event] = queue.SimpleQueue()
 
     def fetched(count: int) -> None:
@@ -124,8 +127,9 @@ def perform(
         downloads = sum(wheel.size for wheel in graph.downloads.values())
         watcher = StepWatcher(plan, store, listener, said, graph.owners, downloads, on_made)
         slots = Slots(jobs)
+        packing = any(task.lane == "process" for task in graph.tasks)
         with (
-            work.processes(jobs) as processes,
+            work.processes(jobs, begin=packing) as processes,
             work.ending(ThreadPoolExecutor(jobs)) as waiting,
             work.ending(ThreadPoolExecutor(_THREADS)) as threads,
         ):

@@ -58,6 +58,12 @@ class Plan:
         """The decisions that are work."""
         return [d for d in self.decisions.values() if d.made is None]
 
+    @property
+    def lacks_bytecode(self) -> bool:
+        """Whether there are packages that are not compiled."""
+        steps = (decision.step for decision in self.decisions.values())
+        return any(isinstance(step, GroupStep) and not step.bytecode for step in steps)
+
     def image_step(self, target: Target) -> ImageStep:
         """The step that makes a target."""
         step = self.decisions[self.images[target]].step
@@ -144,7 +150,7 @@ def _reason(store: Store, step: Step, project: str) -> str:
     before = last_facts(store, step, project=project)
     if before is None:
         return "not built yet"
-    return changes(before, step.facts) or "made by another version of Stackyard"
+    return changes(before, step.facts) or "in another order, or by another version of Stackyard"
 
 
 _RANK = {"packages": 1, "files": 2, "finish": 3, "image": 4}

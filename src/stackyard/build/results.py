@@ -10,8 +10,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from stackyard.build.history import note_build
 from stackyard.build.keys import key_of
-from stackyard.build.steps import Step
+from stackyard.build.steps import ImageStep, Step
 from stackyard.oci.descriptor import Descriptor
 from stackyard.oci.layer import Layer
 from stackyard.oci.store import Store
@@ -59,7 +60,12 @@ def recall(store: Store, step: Step, *, whole: Callable[[str], bool]) -> Made | 
         whole: whether a blob of this digest is there; given so that a caller
             with many steps can ask about each blob once.
     """
-    record = store.recall("step", step.key)
+    return recall_key(store, step.key, whole=whole)
+
+
+def recall_key(store: Store, key: str, *, whole: Callable[[str], bool]) -> Made | Lost | None:
+    """As `recall`, of the step that has this key."""
+    record = store.recall("step", key)
     if record is None:
         return None
     made = _read(record)
@@ -109,6 +115,8 @@ def remember(store: Store, step: Step, made: Made, *, project: str) -> None:
         },
     )
     store.remember("last", _last(step, project), {"facts": dict(step.facts), "key": step.key})
+    if isinstance(step, ImageStep):
+        note_build(store, step, project=project)
 
 
 def last_facts(store: Store, step: Step, *, project: str) -> Mapping[str, str] | None:

@@ -118,8 +118,6 @@ class _Run:
     def _start(self) -> bool:
         """Hand ready tasks to free workers; whether any was handed over or failed at once."""
         moved = False
-        if self.outcome.errors and not self.keep_going:
-            self._give_up()
         for lane, (executor, slots) in self.lanes.items():
             while self.ready[lane] and slots.free:
                 task = self.tasks[heapq.heappop(self.ready[lane])[1]]
@@ -134,9 +132,8 @@ class _Run:
                 slots.free -= 1
         return moved
 
-    def _give_up(self) -> None:
+    def _give_up(self, because: str) -> None:
         """Let what runs come to its end, and start nothing more."""
-        because = next(iter(self.outcome.errors))
         begun = {task.id for task in self.running.values()} | self.outcome.errors.keys()
         for task in self.tasks.values():
             if task.id not in begun | self.outcome.results.keys() | self.outcome.skipped.keys():
@@ -175,6 +172,8 @@ class _Run:
                 self.outcome.skipped[above] = task.id
                 self.watcher.skipped(self.tasks[above], task.id)
                 pending += self.above.get(above, ())
+        if not self.keep_going:
+            self._give_up(task.id)
 
 
 def run(

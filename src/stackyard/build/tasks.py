@@ -6,6 +6,7 @@ own, so that all processes have work, and the group's blob is put together last.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -72,8 +73,15 @@ class TaskGraph:
     tasks: list[Task] = field(default_factory=list)
     owners: dict[str, str] = field(default_factory=dict)
     downloads: dict[str, Wheel] = field(default_factory=dict)
+    _above: Counter[str] = field(init=False)
 
     def __post_init__(self) -> None:
+        self._above = Counter(
+            key
+            for d in self.plan.to_build
+            if isinstance(d.step, EngineStep)
+            for key in d.step.needs
+        )
         if self.pull_images:
             for key in self.plan.images.values():
                 for part in (*self.plan.decisions[key].step.needs, key):
@@ -124,7 +132,8 @@ class TaskGraph:
                     self.run_engine,
                     lambda results: (step, self._parts(step, results)),
                     self._on_blobs(step),
-                    cost=_FIRST,
+                    # What most steps stand on first, so that engines do not run out of work.
+                    cost=_FIRST + self._above[step.key],
                 )
             case FilesStep():
                 arguments = (self.store, self.root, step.entries, step.folders)

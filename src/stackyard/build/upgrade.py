@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from stackyard.build.plan import Decision, Plan
-from stackyard.build.results import Made, last_made
-from stackyard.build.steps import GroupStep
+from stackyard.build.results import last_made
+from stackyard.build.steps import BaseStep, GroupStep, Step
+from stackyard.oci.layer import Layer
 from stackyard.oci.store import Store
 from stackyard.stack.values import Target
+from stackyard.system.base import layers_at_hand
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,7 @@ def _upgrade(plan: Plan, store: Store, image: Decision, held: Mapping[str, int])
     estimated = False
     for decision in (plan.decisions[key] for key in image.step.needs):
         name = f"{decision.step.kind} {decision.step.name}"
-        for digest, size in _blobs(decision, last_made(store, decision.step, project=plan.project)):
+        for digest, size in _blobs(decision, store, plan.project):
             if size is None:
                 unknown.append(name)
                 continue
@@ -76,11 +78,27 @@ def _upgrade(plan: Plan, store: Store, image: Decision, held: Mapping[str, int])
     return Upgrade(ranked, total, estimated, tuple(unknown))
 
 
-def _blobs(decision: Decision, before: Made | None) -> Iterator[tuple[str | None, int | None]]:
+def _blobs(
+    decision: Decision, store: Store, project: str
+) -> Iterator[tuple[str | None, int | None]]:
     """A step's blobs as digest and size; no digest when it is still to be built."""
-    if decision.made:
-        yield from ((la.descriptor.digest, la.descriptor.size) for la in decision.made.layers)
-    elif before is not None:
+    layers = decision.made.layers if decision.made else _locked(decision.step, store)
+    if layers is not None:
+        yield from ((layer.descriptor.digest, layer.descriptor.size) for layer in layers)
+    elif before := last_made(store, decision.step, project=project):
         yield None, before.size
     else:
         yield None, decision.step.size if isinstance(decision.step, GroupStep) else None
+
+
+def _locked(step: Step, store: Store) -> Sequence[Layer] | None:
+    """The layers of a base that was locked on this machine, and so is there already."""
+    if not isinstance(step, BaseStep) or not step.locked.digest:
+        return None
+    return layers_at_hand(
+        step.source,
+        platform=step.platform,
+        apt=step.apt,
+        store=store,
+        pinned=step.locked.digest,
+    )

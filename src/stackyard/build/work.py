@@ -32,18 +32,23 @@ E = TypeVar("E", bound=Executor)
 
 
 @contextmanager
-def processes(jobs: int) -> Iterator[ProcessPoolExecutor]:
+def processes(jobs: int, *, begin: bool) -> Iterator[ProcessPoolExecutor]:
     """A pool of worker processes that ends with the block, however it ends.
 
     The fork server is started from a clean process: a fork of ours, which has
     threads, could inherit a lock that nobody will release.
+
+    Args:
+        jobs: how many processes.
+        begin: start them at once, because there will be work; else with the first task.
     """
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([__name__])
     pool = ProcessPoolExecutor(jobs, mp_context=context, initializer=_begin_worker)
     with ending(pool):
-        # Workers start now, and import what they need while the first wheels come.
-        pool.submit(_begin_early)
+        if begin:
+            # They import what they need while the first wheels come.
+            pool.submit(_begin_early)
         yield pool
 
 

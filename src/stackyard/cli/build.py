@@ -57,12 +57,22 @@ def command(
     a glob of either; none means all. What a build has finished is kept when it fails or
     is stopped.
     """
+    from stackyard.build.unchanged import LastBuild
+    from stackyard.cli.imagetable import show_images
+    from stackyard.oci.store import Store
+
+    last = LastBuild(Store(store_root.absolute()), path, targets, platforms)
+    if not (secrets or load or output) and (images := last.images()) is not None:
+        if not as_json:
+            click.echo("nothing to do: everything is in the store", err=True)
+            show_images(images)
+        return
+
     from stackyard.build.project import open_project
     from stackyard.build.selection import select
-    from stackyard.cli.building import build_plan, engine_options, finish, show_images
+    from stackyard.cli.building import build_plan, engine_options, finish, whole_images
     from stackyard.cli.outputs import load_into, parse_output
     from stackyard.cli.planning import planned
-    from stackyard.oci.store import Store
 
     write = parse_output(output) if output else None
     engines = engine_options(engine_name, secrets, step_timeout)
@@ -84,8 +94,13 @@ def command(
             pull=remote.pull,
             pull_images=True,
         )
+    images = whole_images(built.images)
     if not as_json:
-        show_images(built.images)
+        show_images(images)
+    # A Python that is installed later would compile what has no bytecode now.
+    doubtful = project.stack.bytecode and plan.lacks_bytecode
+    if not (built.errors or built.incomplete or doubtful):
+        last.remember(images)
     if write:
         click.echo(write(project.stack, built, store), err=True)
     if load:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Mapping
 
 import click
@@ -14,9 +13,9 @@ from stackyard.build.plan import Plan
 from stackyard.build.project import Project
 from stackyard.build.results import Made
 from stackyard.build.tasks import Pull
+from stackyard.build.unchanged import BuiltImage
 from stackyard.build.watch import OnMade
 from stackyard.cli.display import display
-from stackyard.cli.tables import size, table
 from stackyard.errors import OutsideError, StackyardError
 from stackyard.oci.store import Store
 from stackyard.stack.values import Target
@@ -78,28 +77,13 @@ def engine_options(
     return EngineOptions(name, dict(map(SecretSource.parse, secrets)), timeout or TIMEOUT)
 
 
-def show_images(images: Mapping[Target, Made]) -> None:
-    """A table of images with their sizes, and what they share."""
-    uses = Counter(digest for made in images.values() for digest in made.blobs or ())
-    sizes = {d: n for made in images.values() for d, n in (made.blobs or {}).items()}
-    rows = [
-        (
-            str(target),
-            target.platform,
-            str(len(made.blobs or ()) - 1),
-            size(made.size),
-            size(sum(n for d, n in (made.blobs or {}).items() if uses[d] > 1)),
-            size(sum(n for d, n in (made.blobs or {}).items() if uses[d] == 1)),
-        )
+def whole_images(images: Mapping[Target, Made]) -> list[BuiltImage]:
+    """What a build made, as it is shown and remembered."""
+    return [
+        BuiltImage(str(target), target.platform, made.manifest.digest, made.blobs or {})
         for target, made in images.items()
+        if made.manifest
     ]
-    header = ("image", "platform", "layers", "size", "shared", "only here")
-    click.echo(table(header, rows, right=frozenset({2, 3, 4, 5})))
-    each = sum(made.size for made in images.values())
-    if len(images) > 1:
-        click.echo(
-            f"stored once: {size(sum(sizes.values()))}; each for itself would be {size(each)}"
-        )
 
 
 def finish(built: Built) -> None:

@@ -27,7 +27,9 @@ VERBS = {
     "plan": "Show what would be built, and why.",
     "build": "Build images: only what is not there yet.",
     "push": "Publish images to their registry.",
+    "inspect": "Show what is in an image, or what differs between two.",
     "profiles": "Write the hub's profile list.",
+    "prune": "Remove old blobs, caches, images and tags.",
     "schema": "Print the stack file's JSON Schema.",
 }
 

@@ -31,6 +31,17 @@ if TYPE_CHECKING:
     is_flag=True,
     help="Merge what other machines pushed with --platform into one index for each image.",
 )
+@click.option(
+    "--attest/--no-attest",
+    default=True,
+    help="Attach an SBOM and the provenance.  [default: --attest]",
+)
+@click.option(
+    "--sign-key",
+    metavar="FILE|env://NAME",
+    envvar="STACKYARD_SIGN_KEY",
+    help="Sign images, and what is attached, so that cosign verifies it.",
+)
 @options.targets
 def command(
     path: Path,
@@ -44,6 +55,8 @@ def command(
     as_json: bool,
     insecure: bool,
     index_only: bool,
+    attest: bool,
+    sign_key: str | None,
     targets: tuple[str, ...],
 ) -> None:
     """Publish images to the stack file's registry.
@@ -59,8 +72,11 @@ def command(
     from stackyard.cli.building import build_plan, engine_options, finish
     from stackyard.cli.planning import planned
     from stackyard.oci.store import Store
+    from stackyard.publish.attest import Attester
     from stackyard.publish.editions import editions, tagged
     from stackyard.publish.indexes import only_published
+    from stackyard.publish.keys import load_key
+    from stackyard.publish.origin import Builder, Origin
     from stackyard.publish.tags import Moment
     from stackyard.publish.upload import Uploader
 
@@ -68,10 +84,13 @@ def command(
     project = open_project(path)
     stack, store = project.stack, Store.open(store_root)
     selected = select(stack, targets, () if index_only else platforms)
+    key = load_key(sign_key) if sign_key else None
+    origin = Origin.of(project, Builder.here()) if attest else None
     with planned(project, selected, store, insecure=insecure, every=True) as (found, remote):
         plan = only_published(found, remote) if index_only else found
+        attester = Attester(origin, plan, store, remote, key)
         with Uploader(
-            stack, plan, store, remote, insecure=insecure, advance=lambda _: None
+            stack, plan, store, remote, attester, insecure=insecure, advance=lambda _: None
         ) as uploader:
             built = build_plan(
                 plan,

@@ -52,6 +52,8 @@ class BlobWriter:
         expect: str | None = None,
         expect_size: int | None = None,
         annotations: Mapping[str, str] = NO_ANNOTATIONS,
+        *,
+        sync: bool = True,
     ) -> Descriptor:
         """Put the blob in its place; does nothing when the store has it already.
 
@@ -60,6 +62,8 @@ class BlobWriter:
             expect: the digest that it must have.
             expect_size: how many bytes it must have.
             annotations: for the descriptor only; the blob is the same.
+            sync: wait until the disk has it. Without, a power failure soon afterwards
+                can leave it shorter, which `is_whole` finds out.
 
         Raises:
             OutsideError: it is not what was expected, or the disk failed.
@@ -76,19 +80,20 @@ class BlobWriter:
                 hint="its source is damaged or was tampered with; fetch it again",
             )
         try:
-            self._settle(self._blobs / digest.removeprefix("sha256:"))
+            self._settle(self._blobs / digest.removeprefix("sha256:"), sync=sync)
         except OSError as error:
             raise outside(self._doing, error) from error
         return Descriptor(media_type, digest, self.size, annotations)
 
-    def _settle(self, target: Path) -> None:
+    def _settle(self, target: Path, *, sync: bool) -> None:
         if is_whole(target, self.size):
             self.discard()
             return
         self._file.flush()
-        # A rename can reach the disk before the data: after a power failure
-        # the blob would be there, and empty.
-        os.fdatasync(self._file.fileno())
+        if sync:
+            # A rename can reach the disk before the data: after a power failure
+            # the blob would be there, and empty.
+            os.fdatasync(self._file.fileno())
         self._file.close()
         self._path.replace(target)
 

@@ -58,6 +58,28 @@ def sweep(parent: Path) -> None:
             remove(place)
 
 
+def others(parent: Path) -> int:
+    """How many other processes have a place under *parent*: they may be writing.
+
+    Raises:
+        OSError: that cannot be found out.
+    """
+    own = _own.get(parent)
+    locks = [lock for lock in parent.glob("*.lock") if own is None or lock != _lock_of(own)]
+    return sum(map(_is_held, locks))
+
+
+def _is_held(lock: Path) -> bool:
+    try:
+        descriptor = os.open(lock, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except FileNotFoundError:
+        return False  # a sweep took it
+    try:
+        return not _take(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def remove(place: Path) -> bool:
     """Remove a folder as far as that is possible and safe; tells whether it is gone."""
     if not has_mounts(place):

@@ -26,7 +26,7 @@ from stackyard.oci.descriptor import NO_ANNOTATIONS, Descriptor
 from stackyard.oci.digest import hex_of, sha256
 from stackyard.oci.disk import disk
 from stackyard.oci.documents import LAYOUT, canonical, index_of, read_index, tags_of
-from stackyard.oci.scratch import own_place, remove, sweep
+from stackyard.oci.scratch import others, own_place, remove, sweep
 from stackyard.oci.verify import hash_file
 
 MAX_DOCUMENT = 16 << 20
@@ -228,6 +228,24 @@ class Store:
             yield path
         finally:
             remove(path)
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Let nobody else open the store, nor change its tags, while the block runs.
+
+        Raises:
+            OutsideError: the disk is full or broken, or another process, which had the
+                store open before, is writing to it.
+        """
+        with self._locked():
+            with disk(f"looking for other users of the store {self.root}"):
+                count = others(self._tmp)
+            if count:
+                users = "another process uses" if count == 1 else f"{count} other processes use"
+                raise OutsideError(
+                    f"{users} the store {self.root}", hint="wait until that is done, then run again"
+                )
+            yield
 
     # Inside
 

@@ -25,6 +25,7 @@ from stackyard.oci.registry.download import fetch
 from stackyard.oci.registry.parallel import each
 from stackyard.oci.registry.patience import Patience
 from stackyard.oci.store import Store
+from stackyard.oci.walk import children
 from stackyard.publish.naming import repository
 from stackyard.publish.published import Place, PublishedImage, published_image
 from stackyard.publish.tags import base_tag, key_tag
@@ -80,6 +81,16 @@ class Remote:
         missing = [digest for digest in dict.fromkeys(wanted) if not self.store.has(digest)]
         each(self.fetch, missing, _AT_ONCE, threading.Event())
         return made
+
+    def pull_layers(self, manifest: Descriptor) -> None:
+        """Bring those layers of a stored manifest here that are not.
+
+        Raises:
+            OutsideError: as `pull`.
+        """
+        parts = children(self.store.read(manifest.digest), manifest)
+        missing = [blob.digest for blob in parts if not self.store.has(blob.digest)]
+        each(self.fetch, missing, _AT_ONCE, threading.Event())
 
     def fetch(self, digest: str) -> None:
         """Bring one blob here.

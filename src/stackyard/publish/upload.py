@@ -17,6 +17,7 @@ from stackyard.oci.registry.client import Registry
 from stackyard.oci.registry.push import Push, PushReport
 from stackyard.oci.store import Store
 from stackyard.oci.walk import children
+from stackyard.publish.attest import Attest
 from stackyard.publish.editions import Edition
 from stackyard.publish.lookup import Remote
 from stackyard.publish.naming import repository
@@ -37,6 +38,8 @@ class Uploader:
         plan: says which images a step is a part of.
         store: has the blobs.
         remote: what the registry has already.
+        attest: publishes what goes beside an image, when its manifests are there and
+            before its tags move.
         insecure: plain HTTP, also to other hosts than this one.
         advance: told of bytes sent, from several threads.
 
@@ -53,6 +56,7 @@ class Uploader:
         plan: Plan,
         store: Store,
         remote: Remote,
+        attest: Attest,
         *,
         insecure: bool,
         advance: Callable[[int], None],
@@ -60,12 +64,14 @@ class Uploader:
         self._plan = plan
         self._store = store
         self._remote = remote
+        self._attest = attest
         images = dict.fromkeys(target.image for target in plan.images)
         names = {image: Reference.parse(repository(stack, image)) for image in images}
         self._closing = ExitStack()
         self.client = self._closing.enter_context(
             Registry(next(iter(names.values())).registry, insecure=insecure)
         )
+        self._repositories = {image: names[image].repository for image in images}
         siblings = [reference.repository for reference in names.values()]
         self._pushes = {
             image: Push(
@@ -128,9 +134,10 @@ class Uploader:
                 self._send_base(push, target)
             if edition.root.media_type == INDEX:
                 push.manifest(self._store, manifest, (tag,))
-        if edition.root.media_type == INDEX:
-            return push.index(self._store, edition.root, edition.tags)
-        return push.manifest(self._store, edition.root, edition.tags)
+        send = push.index if edition.root.media_type == INDEX else push.manifest
+        send(self._store, edition.root, ())
+        self._attest(self.client, self._repositories[edition.image], edition)
+        return send(self._store, edition.root, edition.tags)
 
     def _send_base(self, push: Push, target: Target) -> None:
         """Keep the base beside the image, so that another machine can build on it."""

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 _MAX_DEPTH = 50
+_LONGEST_EDITED = 10_000
 _NAME = re.compile(r"\d+|[@*#?$!-]|\w*")
 _SPECIAL = "$'\""
 
@@ -103,7 +104,8 @@ class _Reader:
     def read(self, stop: str = "", *, raw: bool | None = None) -> tuple[str, list[str]]:
         """What follows up to *stop*, whole and as words."""
         raw_escapes = self._raw if raw is None else raw
-        words, out = _Words(), []
+        words = _Words()
+        out: list[str] = []
         while letter := self._peek():
             if letter == stop:
                 self._at += 1
@@ -199,71 +201,73 @@ class _Reader:
         mark = self._next()
         if mark == "}":
             return self._value(name, start)
-        empty_is_unset = mark == ":"
-        mark = self._next() if empty_is_unset else mark
-        if mark and mark in "+-?":
-            word = self.read("}", raw=False)[0]
-            change = _choice(name, mark, word, empty_is_unset)
-        elif mark and mark in "#%" and not empty_is_unset:
-            change = _trimming(mark, self.read("}", raw=True)[0])
-        elif mark == "/" and not empty_is_unset:
-            change = self._replacing()
+        colon = mark == ":"
+        mark = self._next() if colon else mark
+        if mark == "/" and not colon:
+            mark += self._next() if self._peek() == "/" else ""
+            words = [self.read("/", raw=True)[0], self.read("}", raw=True)[0]]
+        elif mark and (colon or mark in "+-?#%"):
+            words = [self.read("}", raw=mark in "#%")[0]]
         else:
             raise WordError(f"${{{name}{mark}…}} is not understood")
         if self._lookup is None:
             return self._text[start : self._at]
-        return change(self._lookup(name))
-
-    def _replacing(self) -> Callable[[str | None], str]:
-        every = self._peek() == "/"
-        self._at += every
-        pattern = _pattern(self.read("/", raw=True)[0], greedy=True)
-        replacement = self.read("}", raw=True)[0]
-        return lambda value: pattern.sub(lambda _: replacement, value or "", count=not every)
+        value = self._lookup(name)
+        if mark in "+-?":
+            return _chosen(name, mark, words[0], None if colon and not value else value)
+        return _edited(mark, words, value or "")
 
 
-def _choice(name: str, mark: str, word: str, empty_is_unset: bool) -> Callable[[str | None], str]:
-    def change(value: str | None) -> str:
-        unset = value is None or (empty_is_unset and not value)
-        if mark == "?" and unset:
-            raise WordError(f"{name}: {word or 'it has no value'}")
-        if mark == "+":
-            return "" if unset else word
-        return word if unset and mark == "-" else value or ""
-
-    return change
+def _chosen(name: str, mark: str, word: str, value: str | None) -> str:
+    """What a variable that may be unset comes to."""
+    if mark == "+":
+        return "" if value is None else word
+    if value is None and mark == "?":
+        raise WordError(f"{name}: {word or 'it has no value'}")
+    return word if value is None else value
 
 
-def _trimming(mark: str, word: str) -> Callable[[str | None], str]:
+def _edited(mark: str, words: list[str], value: str) -> str:
+    """A value without a beginning or an end, or with something else in it."""
+    word = words[0]
+    if len(value) > _LONGEST_EDITED:
+        raise WordError(f"a value of more than {_LONGEST_EDITED} characters is not edited")
+    if mark in ("/", "//"):
+        pattern = _pattern(word, longest=True)
+        return pattern.sub(lambda _: words[1], value, count=0 if mark == "//" else 1)
+    if mark not in ("#", "%"):
+        raise WordError(f"the mark {mark} in ${{…}} is not understood")
     longest = word.startswith(mark)
-    pattern = _pattern(word[longest:], greedy=longest or mark == "%")
-
-    def change(value: str | None) -> str:
-        value = value or ""
-        if mark == "#":
-            found = pattern.match(value)
-            return value[found.end() :] if found else value
-        starts = range(len(value) + 1) if longest else range(len(value), -1, -1)
-        return next((value[:at] for at in starts if pattern.fullmatch(value, at)), value)
-
-    return change
+    pattern = _pattern(word[longest:], longest=longest or mark == "%")
+    if mark == "#":
+        found = pattern.match(value)
+        return value[found.end() :] if found else value
+    starts = range(len(value) + 1) if longest else range(len(value), -1, -1)
+    return next((value[:at] for at in starts if pattern.fullmatch(value, at)), value)
 
 
-def _pattern(word: str, *, greedy: bool) -> re.Pattern[str]:
-    """A shell's pattern, of which BuildKit knows ``*`` and ``?``."""
-    out, at = [], 0
+def _pattern(word: str, *, longest: bool) -> re.Pattern[str]:
+    """A shell's pattern, of which BuildKit knows ``*`` and ``?``.
+
+    What follows a ``*`` is looked for from left to right and then kept, but for the last:
+    no later place could do better, and patterns made to be slow are not.
+    """
+    parts, at = [""], 0
     while at < len(word):
         letter = word[at]
         at += 1
         if letter == "*":
-            out.append(".*" if greedy else ".*?")
+            parts.append("")
         elif letter == "?":
-            out.append(".")
+            parts[-1] += "."
         elif letter == "\\":
             if word[at : at + 1] not in ("}", "/", "*", "?", "\\"):
                 raise WordError(f"the escape \\{word[at : at + 1]} is not understood")
-            out.append(re.escape(word[at]))
+            parts[-1] += re.escape(word[at])
             at += 1
         else:
-            out.append(re.escape(letter))
-    return re.compile("".join(out))
+            parts[-1] += re.escape(letter)
+    first, *others = parts
+    middle = "".join(f"(?>.*?{part})" for part in others[:-1])
+    last = [(".*" if longest else ".*?") + part for part in others[-1:]]
+    return re.compile("".join([first, middle, *last]))

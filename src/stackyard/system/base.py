@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from stackyard.errors import InputError
-from stackyard.oci.descriptor import Platform
+from stackyard.errors import InputError, StackyardError
+from stackyard.oci.descriptor import MANIFEST, Descriptor, Platform
+from stackyard.oci.image import read_image
+from stackyard.oci.layer import Layer
 from stackyard.oci.store import Store
 from stackyard.stack.values import BaseSource
 from stackyard.system import debian, layout, remote, rootfs
 from stackyard.system.prepared import Maker, PreparedBase, Request, known, making, note
 
-__all__ = ["PreparedBase", "prepare"]
+__all__ = ["PreparedBase", "layers_at_hand", "prepare"]
 
 _MAKERS: Mapping[str, Maker] = {
     "debian": debian,
@@ -73,6 +75,25 @@ def prepare(
         base = maker.make(request, store, report)
         note(store, key, base)
         return base
+
+
+def layers_at_hand(
+    source: BaseSource, *, platform: str, apt: Sequence[str], store: Store, pinned: str
+) -> tuple[Layer, ...] | None:
+    """The layers of a pinned base, where `prepare` would find it in the store; else None.
+
+    The arguments are those of `prepare`.
+    """
+    try:
+        if source.kind == "debian":
+            wanted = tuple(sorted(set(apt)))
+            request = Request(source, _platform(platform), wanted, Path(), pinned)
+            base = known(store, debian.key(request), pinned)
+            return read_image(store, base.manifest).layers if base else None
+        # Anything else is pinned by its manifest.
+        return read_image(store, Descriptor(MANIFEST, pinned, 0)).layers
+    except StackyardError:
+        return None
 
 
 def _platform(text: str) -> Platform:

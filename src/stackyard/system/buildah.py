@@ -33,11 +33,13 @@ from stackyard.system.dirimage import config_document, write_dir
 from stackyard.system.engine import Hear, Job, Parent, Result
 from stackyard.system.heredocs import without_heredocs
 from stackyard.system.machine import isolation
+from stackyard.system.mountpoints import mount_targets
 from stackyard.system.spawn import run_engine
 
 _IDENTITY = "io.buildah.version"
 _KNOWS_HEREDOCS = (1, 33)
-_KEPT_DAYS = 14
+_KEEPS_MOUNTPOINTS = (1, 31)
+KEPT_DAYS = 14
 _PASSED_ON = ("HOME", "LANG", "PATH", "REGISTRY_AUTH_FILE", "SSL_CERT_DIR", "SSL_CERT_FILE", "USER")
 _PROXIES = ("http_proxy", "https_proxy", "ftp_proxy", "no_proxy", "all_proxy")
 
@@ -73,11 +75,14 @@ class Buildah:
         file = job.scratch / "Containerfile"
         text = job.containerfile
         if self._version < _KNOWS_HEREDOCS:
-            text = without_heredocs(text, job.parent.config, job.argument)
+            text = without_heredocs(text, job.parent.config, job.argument, args=job.all_args)
         file.write_text(text)
         image = self._run_build(job, parent, file, self._isolation(job, parent), hear)
         try:
-            return Result(self._archives(image, job), self._config(image, job.parent.config))
+            archives, config = self._archives(image, job), self._config(image, job.parent.config)
+            if self._version >= _KEEPS_MOUNTPOINTS:
+                return Result(archives, config)
+            return Result(archives, config, mount_targets(job.containerfile))
         finally:
             self._quietly("rmi", "--force", image)
 
@@ -246,13 +251,13 @@ class Buildah:
                 return words
         return ["--storage-driver", "vfs"]
 
-    def tidy(self) -> None:
-        """Clear what a killed process left, and parents that nothing stood on for long.
+    def tidy(self, days: float = KEPT_DAYS) -> None:
+        """Clear what a killed process left, and parents that nothing stood on for some days.
 
         Only when nobody else uses the storage.
         """
         self._quietly("rm", "--all")
-        long_ago = time.time() - _KEPT_DAYS * 86400
+        long_ago = time.time() - days * 86400
         for used in (self._home / "used").iterdir():
             if used.stat().st_mtime < long_ago:
                 self._quietly("rmi", "--force", used.name)

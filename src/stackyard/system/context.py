@@ -6,27 +6,32 @@ with times that are the same everywhere.
 
 from __future__ import annotations
 
-import hashlib
 import os
-import shutil
+import posixpath
 import stat
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
 from stackyard.errors import InputError
 from stackyard.oci.disk import disk
+from stackyard.system.fingerprint import fingerprint
 from stackyard.system.ignore import Ignore
 from stackyard.system.mmdebstrap import EPOCH
 
 MAX_FILES = 100_000
-_CHUNK = 1 << 20
+"""How many files and folders a context may have."""
+
 _LONGEST_IGNORE = 1 << 20
+_PLAIN = 0o755
 
 
 def fingerprints(
     root: Path, folder: str, ignore_for: str | None, *, leave_out: Collection[str] = ()
 ) -> dict[str, str]:
-    """Every file, link and empty folder of a context, and what tells it from a changed one.
+    """Every file and link of a context, and what tells it from a changed one.
+
+    Folders are among them when they are empty, or have other permissions than 0755. A
+    ``.git`` at the context's top is not in it.
 
     Args:
         root: the project's folder.
@@ -39,22 +44,19 @@ def fingerprints(
         content; sorted by path.
 
     Raises:
-        InputError: it has something that cannot be copied, or too much.
+        InputError: it has something that cannot be copied, or too much, or it leaves
+            *root*; or its ignore file is wrong.
         OutsideError: it cannot be read.
     """
-    top = root / folder
-    found: dict[str, str] = {}
-    with disk(f"reading {top}"):
-        ignore = _ignore(top, ignore_for)
-        for entry in _walk(top, "", ignore, frozenset(leave_out)):
-            if len(found) >= MAX_FILES:
-                raise InputError(
-                    f"the folder {folder} has more than {MAX_FILES} files",
-                    hint="name what is not needed in its .dockerignore",
-                )
-            inside = os.path.relpath(entry, root)
-            found[_named(inside)] = _fingerprint(entry)
-    return dict(sorted(found.items()))
+    top = _top(root, folder)
+    found = _survey(top, _ignore(root, top, ignore_for), frozenset({*leave_out, ".git"}))
+    full = {posixpath.dirname(path) for path in found}
+    prints = {
+        _named(posixpath.normpath(posixpath.join(folder, path))): fingerprint(top / path)
+        for path, mode in found.items()
+        if mode != stat.S_IFDIR | _PLAIN or path not in full
+    }
+    return dict(sorted(prints.items()))
 
 
 def stage(root: Path, folder: str, files: Mapping[str, str], target: Path) -> None:
@@ -70,79 +72,106 @@ def stage(root: Path, folder: str, files: Mapping[str, str], target: Path) -> No
         InputError: a file has changed since.
         OutsideError: it cannot be read or written.
     """
-    top = root / folder
-    with disk(f"copying {top}"):
-        for path, expected in files.items():
-            source = root / path
-            copy = target / source.relative_to(top)
-            _make_parents(source.parent, copy.parent, target)
-            try:
-                _copy(source, copy)
-                same = _fingerprint(copy) == expected
-            except FileNotFoundError:
-                same = False
-            if not same:
-                raise InputError(
-                    f"{path} has changed since the build began", hint="run the command again"
-                )
-        for place, folders, names in os.walk(target, topdown=False):
-            for name in (*folders, *names):
-                os.utime(Path(place, name), (EPOCH, EPOCH), follow_symlinks=False)
-        os.utime(target, (EPOCH, EPOCH))
+    top = _top(root, folder)
+    folders = {target: _PLAIN}
+    for path, expected in sorted(files.items()):
+        inside = posixpath.relpath(path, folder)
+        source, copy = top / inside, target / inside
+        with disk(f"copying {path}"):
+            _make_parents(copy, folders)
+            mode = source.lstat().st_mode if source.is_symlink() or source.exists() else 0
+        if not mode or fingerprint(source, copy) != expected:
+            message = f"{path} has changed since the build began"
+            raise InputError(message, hint="run the command again")
+        if stat.S_ISDIR(mode):
+            folders[copy] = stat.S_IMODE(mode)
+    with disk(f"writing to {target}"):
+        # Last, because what is in them comes after them, and changes their time.
+        for made in sorted(folders, reverse=True):
+            made.chmod(folders[made])
+            os.utime(made, (EPOCH, EPOCH))
 
 
-def _ignore(top: Path, containerfile: str | None) -> Ignore:
+def _make_parents(copy: Path, folders: dict[Path, int]) -> None:
+    missing = []
+    while (copy := copy.parent) not in folders:
+        missing.append(copy)
+    for parent in reversed(missing):
+        parent.mkdir(0o700)
+        folders[parent] = _PLAIN
+
+
+def _top(root: Path, folder: str) -> Path:
+    """The context's folder, resolved."""
+    with disk(f"reading the folder {folder}"):
+        base = Path(os.path.realpath(root))
+        top = Path(os.path.realpath(base / folder))
+    if not top.is_relative_to(base):
+        raise InputError(
+            f"the folder {folder} is not in the project {root}",
+            hint="move it there; a symbolic link may not lead out",
+        )
+    return top
+
+
+def _ignore(root: Path, top: Path, containerfile: str | None) -> Ignore:
     names = [f"{containerfile}.dockerignore"] if containerfile else []
     for name in (*names, ".containerignore", ".dockerignore"):
         path = top / name
-        if path.is_file() and path.resolve().is_relative_to(top.resolve()):
+        with disk(f"reading {path}"):
+            if not path.is_file():
+                continue
+            if not path.resolve().is_relative_to(root.resolve()):
+                message = f"{path} leads out of the project through a symbolic link"
+                raise InputError(message, hint="put the file itself there")
             with path.open("rb") as file:
-                return Ignore.parse(file.read(_LONGEST_IGNORE).decode("utf-8", "replace"))
+                data = file.read(_LONGEST_IGNORE + 1)
+        if len(data) > _LONGEST_IGNORE:
+            raise InputError(f"{path} has more than {_LONGEST_IGNORE} bytes", hint="shorten it")
+        return Ignore.parse(data.decode("utf-8", "surrogateescape"), str(path))
     return Ignore()
 
 
-def _walk(folder: Path, below: str, ignore: Ignore, leave_out: frozenset[str]) -> Iterator[Path]:
-    empty = True
-    with os.scandir(folder) as entries:
-        listed = sorted(entries, key=lambda entry: entry.name)
-    for entry in listed:
-        path = below + entry.name
-        if not below and (entry.name in leave_out or entry.name == ".git"):
-            continue
-        ignored = ignore(path)
-        if entry.is_dir(follow_symlinks=False):
-            if not ignored or ignore.keeps_some:
-                inside = list(_walk(Path(entry.path), f"{path}/", ignore, frozenset()))
-                # A folder that is left out is there for what comes back in it only.
-                if ignored and inside == [Path(entry.path)]:
-                    inside = []
-                empty = empty and not inside
-                yield from inside
-        elif not ignored:
-            empty = False
-            yield Path(entry.path)
-    if empty and below:
-        yield folder
+def _survey(top: Path, ignore: Ignore, leave_out: frozenset[str]) -> dict[str, int]:
+    """All that is in a context, folders included: path in it to kind and permissions."""
+    found: dict[str, int] = {}
+    outer: dict[str, int] = {}
+    for path, mode, ignored in _walk(top, ignore, leave_out):
+        (outer if ignored else found)[path] = mode
+        if len(found) > MAX_FILES:
+            raise InputError(
+                f"the folder {top} has more than {MAX_FILES} files",
+                hint="name what is not needed in its .dockerignore",
+            )
+    # A folder that is left out is there all the same for what comes back in it.
+    for path in list(found):
+        while (path := posixpath.dirname(path)) and path not in found:
+            found[path] = outer[path]
+    return found
 
 
-def _fingerprint(path: Path) -> str:
-    found = path.lstat()
-    mode = stat.S_IMODE(found.st_mode)
-    digest = hashlib.sha256()
-    if stat.S_ISLNK(found.st_mode):
-        digest.update(b"link\0" + os.fsencode(path.readlink()))
-    elif stat.S_ISDIR(found.st_mode):
-        digest.update(f"folder\0{mode:o}".encode())
-    elif stat.S_ISREG(found.st_mode):
-        digest.update(f"file\0{mode:o}\0".encode())
-        with path.open("rb") as file:
-            while piece := file.read(_CHUNK):
-                digest.update(piece)
-    else:
-        raise InputError(
-            f"{path}: neither a file, a folder nor a link", hint="name it in .dockerignore"
-        )
-    return f"sha256:{digest.hexdigest()}"
+def _walk(top: Path, ignore: Ignore, leave_out: frozenset[str]) -> Iterator[tuple[str, int, bool]]:
+    """Each path with its mode, and whether it is left out: a folder in which some is not."""
+    left = [""]
+    while left:
+        below = left.pop()
+        for entry in _listed(top / below):
+            path = below + entry.name
+            if not below and path in leave_out:
+                continue
+            ignored = ignore(path)
+            if ignored and not (ignore.keeps_some and entry.is_dir(follow_symlinks=False)):
+                continue
+            with disk(f"reading {entry.path}"):
+                mode = entry.stat(follow_symlinks=False).st_mode
+            yield path, mode, ignored
+            if stat.S_ISDIR(mode):
+                left.append(f"{path}/")
+
+
+def _listed(folder: Path) -> list[os.DirEntry[str]]:
+    with disk(f"reading the folder {folder}"), os.scandir(folder) as entries:
+        return list(entries)
 
 
 def _named(path: str) -> str:
@@ -150,29 +179,9 @@ def _named(path: str) -> str:
     try:
         path.encode()
     except UnicodeEncodeError:
+        shown = os.fsencode(path).decode("utf-8", "backslashreplace")
         raise InputError(
-            f"a file's name is not UTF-8: {path.encode('utf-8', 'backslashreplace').decode()}",
+            f"the name of a file is not UTF-8: {shown}",
             hint="rename it, or name it in .dockerignore",
         ) from None
     return path
-
-
-def _make_parents(source: Path, copy: Path, target: Path) -> None:
-    missing = []
-    while copy != target and not copy.exists():
-        missing.append((source, copy))
-        source, copy = source.parent, copy.parent
-    for original, made in reversed(missing):
-        made.mkdir()
-        made.chmod(stat.S_IMODE(original.stat().st_mode))
-
-
-def _copy(source: Path, copy: Path) -> None:
-    if source.is_symlink():
-        copy.symlink_to(source.readlink())
-    elif source.is_dir():
-        copy.mkdir(exist_ok=True)
-        copy.chmod(stat.S_IMODE(source.stat().st_mode))
-    else:
-        shutil.copyfile(source, copy, follow_symlinks=False)
-        copy.chmod(stat.S_IMODE(source.stat().st_mode))

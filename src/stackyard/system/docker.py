@@ -144,7 +144,7 @@ class Docker:
         text = job.containerfile
         if self._server >= _KNOWS_HEREDOCS or _SYNTAX.match(text):
             return text
-        return without_heredocs(text, job.parent.config, job.argument)
+        return without_heredocs(text, job.parent.config, job.argument, args=job.all_args)
 
     def _failure(self, code: int, lines: Sequence[str], parent: str) -> StackyardError:
         error = explained("build", code, lines)

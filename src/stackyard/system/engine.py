@@ -60,6 +60,21 @@ class Job:
     timeout: float = 3600
     scratch: Path = Path()
 
+    @property
+    def all_args(self) -> dict[str, str]:
+        """The arguments, with those that engines set for a platform.
+
+        https://docs.docker.com/reference/dockerfile/#automatic-platform-args-in-the-global-scope
+        """
+        platform = self.parent.platform
+        return {
+            "TARGETPLATFORM": str(platform),
+            "TARGETOS": platform.os,
+            "TARGETARCH": platform.architecture,
+            "TARGETVARIANT": platform.variant,
+            **self.args,
+        }
+
 
 @dataclass(frozen=True)
 class Result:
@@ -69,10 +84,13 @@ class Result:
         archives: tar archives of what changed, from the bottom, plain or gzip, in the
             job's scratch folder; whiteouts as in OCI layers.
         config: of the new image, whole.
+        unasked: names of what the engine removed though nothing told it to; that such a
+            name is gone does not count.
     """
 
     archives: tuple[Path, ...]
     config: RuntimeConfig
+    unasked: frozenset[str] = frozenset()
 
 
 class Engine(Protocol):

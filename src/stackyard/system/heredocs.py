@@ -1,7 +1,9 @@
 """Containerfiles for engines that know no heredocs: the same meaning without them.
 
-That is buildah before 1.33 and BuildKit in docker before 23. Each instruction with a
-heredoc becomes others on lines of their own; what they run is one argument in JSON.
+That is buildah before 1.33 and BuildKit in docker before 23. What a shell runs becomes one
+word of JSON. Files are written in a stage of their own, which stands on the same image and
+so has a shell, and are copied from there: with all that COPY can say, by its own rules,
+and with nothing in the context that a ``COPY .`` would see.
 https://docs.docker.com/reference/dockerfile/#here-documents
 """
 
@@ -9,39 +11,41 @@ from __future__ import annotations
 
 import json
 import re
-import shlex
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 
 from stackyard.errors import InputError
 from stackyard.oci.image import RuntimeConfig
-from stackyard.stack.containerfile import Heredoc, Instruction, parse
+from stackyard.stack.containerfile import Heredoc, Instruction, escape_of, parse
+from stackyard.stack.flags import written_flag
+from stackyard.stack.shellwords import WordError, expand
+from stackyard.stack.syntax import SPACE
+from stackyard.system.stages import Stage, stages
 
-_SHELL = ("/bin/sh", "-c")
-_LONGEST = 60_000  # these engines read lines of 64 KiB
-_OWN = re.compile(r"--(chown|chmod)=(.+)")
+_STAGE = "stackyard-heredocs"
+_PLACE = "/stackyard-heredocs"
+_PIPES = "/run/stackyard"
+"""Where a script is while it runs, and leaves nothing."""
 
-# As the file that it is, where its first line says with what; $1 is the text.
-_AS_FILE = (
-    't=$(mktemp) && printf %s "$1" >"$t" && chmod 700 "$t" && { "$t"; c=$?; rm -f "$t"; exit $c; }'
-)
-
-
-@dataclass
-class _Stage:
-    """What is in effect at some line of a stage; no user when that cannot be known."""
-
-    shell: Sequence[str]
-    user: str | None
+_WRITE = 'umask 022; printf %s "$2" >>"$1" && chmod "$0" "$1"'
+_PIECE = 30_000  # characters of at most 4 bytes; an argument may have 128 KiB
+_LINE = 15_000  # likewise; lines may have 64 KiB
+_NAME = re.compile(r"(?!\.\.?$)[A-Za-z0-9_.,:=@%+-]+")
+_NUMBERED = re.compile(r"(--from=|--mount=(?:.*,)?from=)(\d+)(,.*)?")
+_OF_FILES = ("--chown=", "--chmod=", "--link")
+_NEWER = "or install an engine that knows heredocs: buildah 1.33, docker 23"
 
 
-def without_heredocs(text: str, parent: RuntimeConfig, argument: str) -> str:
+def without_heredocs(
+    text: str, parent: RuntimeConfig, argument: str, *, args: Mapping[str, str] | None = None
+) -> str:
     """A Containerfile without heredocs.
 
     Args:
         text: one that may have some.
         parent: the configuration of what it stands on.
         argument: the build argument that says what it stands on.
+        args: the values of the other build arguments, for files whose variables are
+            filled in; those that the engine sets itself (``TARGETARCH``) included.
 
     Raises:
         InputError: it has one that cannot be said otherwise.
@@ -49,117 +53,170 @@ def without_heredocs(text: str, parent: RuntimeConfig, argument: str) -> str:
     instructions = parse(text)
     if not any(instruction.heredocs for instruction in instructions):
         return text
-    lines = text.splitlines()
+    escape = escape_of(text)
+    rewriter = _Rewriter(any(_needs_files(instruction) for instruction in instructions), escape)
+    lines = text.removeprefix("\ufeff").split("\n")
     out: list[str] = []
-    done = 0
-    for instruction, stage in _with_stages(instructions, parent, argument):
-        if instruction.heredocs:
-            out += lines[done : instruction.line - 1]
-            out += _rewritten(instruction, stage)
-            done = instruction.end
-    return "\n".join([*out, *lines[done:], ""])
+    done, top = 0, -1
+    for instruction, stage in stages(instructions, parent, argument, args or {}, escape):
+        out += lines[done : instruction.line - 1]
+        if instruction.word == "FROM" and top < 0:
+            top = len(out)
+        written = rewriter.written(instruction, stage)
+        out += lines[instruction.line - 1 : instruction.end] if written is None else written
+        done = instruction.end
+    return "\n".join([*out[:top], *rewriter.stage(argument), *out[top:], *lines[done:]])
 
 
-def _with_stages(
-    instructions: Sequence[Instruction], parent: RuntimeConfig, argument: str
-) -> Iterator[tuple[Instruction, _Stage]]:
-    named: dict[str, _Stage] = {}
-    now = _Stage(_SHELL, "")
-    for instruction in instructions:
-        words = instruction.arguments.split()
-        match instruction.word:
-            case "FROM":
-                now = _start(words, named, parent, argument)
-                if len(words) == 3:
-                    named[words[2].lower()] = now
-            case "SHELL":
-                now.shell = json.loads(instruction.arguments)
-            case "USER":
-                now.user = instruction.arguments
-        yield instruction, now
+def _needs_files(instruction: Instruction) -> bool:
+    return bool(instruction.heredocs) and (instruction.word != "RUN" or _is_program(instruction))
 
 
-def _start(
-    words: Sequence[str], named: dict[str, _Stage], parent: RuntimeConfig, argument: str
-) -> _Stage:
-    image = words[0].strip("\"'") if words else ""
-    if image.lower() in named:
-        below = named[image.lower()]
-        return _Stage(below.shell, below.user)
-    if re.match(rf"\$\{{?{re.escape(argument)}\b", image):
-        return _Stage(parent.shell or _SHELL, parent.user)
-    return _Stage(_SHELL, None)
+def _is_script(instruction: Instruction) -> bool:
+    """Whether the one heredoc is all that is to run."""
+    mark = "".join(instruction.heredocs[0].written.split())
+    return "".join(instruction.arguments.split()) == mark
 
 
-def _rewritten(instruction: Instruction, stage: _Stage) -> list[str]:
-    is_run = instruction.word == "RUN"
-    lines = [_run(instruction, stage)] if is_run else _copy(instruction, stage)
-    for line in lines:
-        if len(line) > _LONGEST:
+def _is_program(instruction: Instruction) -> bool:
+    """Whether its first line says what runs it."""
+    return _is_script(instruction) and instruction.heredocs[0].content.startswith("#!")
+
+
+class _Rewriter:
+    """Writes instructions anew, and the stage that has the files.
+
+    Args:
+        has_stage: there will be such a stage, before all others.
+        escape: the file's escape character.
+    """
+
+    def __init__(self, has_stage: bool, escape: str) -> None:
+        self._has_stage = has_stage
+        self._escape = escape
+        self._folders = 0
+        self._files: list[str] = []
+
+    def stage(self, argument: str) -> list[str]:
+        """The stage with the files; empty when there are none."""
+        if not self._has_stage:
+            return []
+        return [f"FROM ${{{argument}}} AS {_STAGE}", "USER 0:0", *self._files]
+
+    def written(self, instruction: Instruction, stage: Stage) -> list[str] | None:
+        """The lines that stand for an instruction; None when it stays as it is."""
+        flags = [self._counted(flag) for flag in instruction.flags]
+        if not instruction.heredocs:
+            if tuple(flags) == instruction.flags:
+                return None
+            return [_line(instruction.word, flags, instruction.arguments)]
+        if instruction.word == "ONBUILD":
+            message = f"line {instruction.line}: this engine knows no heredocs, and ONBUILD has one"
+            raise InputError(message, hint=f"COPY a script and run it, {_NEWER}")
+        if instruction.word == "RUN":
+            return self._run(instruction, flags, stage)
+        return self._copy(instruction, flags, stage)
+
+    def _counted(self, flag: str) -> str:
+        """A flag that tells a stage by its number: there is one more before it now."""
+        found = _NUMBERED.fullmatch(flag) if self._has_stage else None
+        return f"{found[1]}{int(found[2]) + 1}{found[3] or ''}" if found else flag
+
+    def _run(self, instruction: Instruction, flags: Sequence[str], stage: Stage) -> list[str]:
+        first = instruction.heredocs[0]
+        if _is_program(instruction):
+            _check_name(instruction, first)
+            folder = self._write({first.name: first.content}, "0755")
+            mount = f"--mount=type=bind,from={_STAGE},source={folder},target={_PIPES}"
+            flags, command = [*flags, mount], f"{_PIPES}/{first.name}"
+        elif _is_script(instruction):
+            command = first.content
+        else:
+            texts = (f"\n{doc.content}{doc.name}" for doc in instruction.heredocs)
+            command = "".join([instruction.arguments, *texts])
+        return self._json_run(flags, [*stage.shell, command])
+
+    def _json_run(self, flags: Sequence[str], words: Sequence[str]) -> list[str]:
+        text = json.dumps(words, ensure_ascii=False)
+        if len(text) > _LINE:
+            text = f"{self._escape}\n".join(_pieces(text))
+        return [_line("RUN", flags, text)]
+
+    def _copy(self, instruction: Instruction, flags: Sequence[str], stage: Stage) -> list[str]:
+        *sources, target = SPACE.split(instruction.arguments)
+        docs = {doc.written: doc for doc in instruction.heredocs}
+        others = [source for source in sources if source not in docs]
+        if len(sources) - len(others) != len(docs):
             raise InputError(
-                f"line {instruction.line}: a heredoc of {len(line)} characters is too long for"
-                " this engine",
-                hint="put it into a file and COPY it, or install buildah 1.33 or docker 23",
+                f"line {instruction.line}: {instruction.word} {instruction.arguments}: the"
+                " heredocs are not among what is copied",
+                hint=f"write them like {instruction.word} <<EOF /target",
             )
-    return lines
+        if len(sources) > 1 and not target.endswith("/"):
+            raise InputError(
+                f"line {instruction.line}: {instruction.word}: more than one file for {target}",
+                hint=f"copy them into a folder: {target}/",
+            )
+        files = {}
+        for doc in docs.values():
+            _check_name(instruction, doc)
+            files[doc.name] = _content(instruction, doc, stage)
+        folder = self._write(files, "0644")
+        paths = " ".join(f"{folder}/{name}" for name in files)
+        own = [f"--from={_STAGE}", *(flag for flag in flags if flag.startswith(_OF_FILES))]
+        lines = [_line("COPY", own, f"{paths} {target}")]
+        if others:
+            lines.insert(0, _line(instruction.word, flags, " ".join([*others, target])))
+        return lines
+
+    def _write(self, files: Mapping[str, str], mode: str) -> str:
+        """Have files written; the folder in which they will be."""
+        folder = f"{_PLACE}/{self._folders}"
+        self._folders += 1
+        self._files.append(f"WORKDIR {folder}")
+        for name, content in files.items():
+            for at in range(0, len(content) or 1, _PIECE):
+                piece = content[at : at + _PIECE]
+                self._files += self._json_run([], ["/bin/sh", "-c", _WRITE, mode, name, piece])
+        return folder
 
 
-def _run(instruction: Instruction, stage: _Stage) -> str:
-    first = instruction.heredocs[0]
-    alone = instruction.arguments.strip() == first.written
-    if alone and first.content.startswith("#!"):
-        words = ["/bin/sh", "-c", _AS_FILE, "sh", first.content]
-    elif alone:
-        words = [*stage.shell, first.content]
-    else:
-        texts = "".join(f"{doc.content}{doc.name}\n" for doc in instruction.heredocs)
-        words = [*stage.shell, f"{instruction.arguments}\n{texts}"]
-    return " ".join(["RUN", *instruction.flags, json.dumps(words)])
+def _line(word: str, flags: Sequence[str], rest: str) -> str:
+    return " ".join([word, *map(written_flag, flags), rest])
 
 
-def _copy(instruction: Instruction, stage: _Stage) -> list[str]:
-    """Other sources are copied as ever; the heredocs are written by a shell, as root."""
-    words = instruction.arguments.split()
-    marks = {doc.written for doc in instruction.heredocs}
-    *sources, target = words
-    others = [word for word in sources if word not in marks]
-    lines: list[str] = []
-    if others:
-        lines.append(" ".join([instruction.word, *instruction.flags, *others, target]))
-    as_root = stage.user not in (None, "", "0", "root", "0:0", "root:root")
-    lines += ["USER 0:0"] if as_root else []
-    parts = [_writing(doc, target, instruction.flags) for doc in instruction.heredocs]
-    lines.append(f"RUN {json.dumps(['/bin/sh', '-c', chr(10).join(['set -eu', *parts])])}")
-    lines += [f"USER {stage.user}"] if as_root else []
-    return lines
+def _pieces(text: str) -> list[str]:
+    """JSON cut into lines that can be continued.
+
+    None ends in an escape character, nor begins with what is left out: space, or a ``#``.
+    """
+    text = text.replace("\\\\", "\\u005c").replace("`", "\\u0060")
+    pieces = []
+    while len(text) > _LINE:
+        at = _LINE - (text[_LINE - 1] == "\\")
+        pieces.append(text[:at])
+        start = text[at]
+        start = f"\\u{ord(start):04x}" if start == "#" or start.isspace() else start
+        text = start + text[at + 1 :]
+    return [*pieces, text]
 
 
-def _writing(doc: Heredoc, target: str, flags: Sequence[str]) -> str:
-    """Shell commands that write a file; in what is expanded only variables are."""
-    owned = {found[1]: found[2] for flag in flags if (found := _OWN.fullmatch(flag))}
-    place = f"to={_filled(target)}"
-    if target.endswith("/"):
-        place += f"{shlex.quote(doc.name)}"
-    else:
-        place += f'\n[ ! -d "$to" ] || to="$to/"{shlex.quote(doc.name)}'
-    # A word that no line of the text is.
-    end = doc.name + "_STACKYARD"
-    while f"\n{end}\n" in f"\n{doc.content}":
-        end += "_"
-    mark = end if doc.expand else f"'{end}'"
-    content = re.sub(r"`|\$(?=\()", r"\\\g<0>", doc.content) if doc.expand else doc.content
-    lines = [
-        place,
-        'mkdir -p "$(dirname "$to")"',
-        f'cat >"$to" <<{mark}\n{content}{end}',
-        f'chmod {shlex.quote(owned.get("chmod", "0644"))} "$to"',
-    ]
-    if "chown" in owned:
-        lines.append(f'chown {_filled(owned["chown"])} "$to"')
-    return "\n".join(lines)
+def _check_name(instruction: Instruction, doc: Heredoc) -> None:
+    if not _NAME.fullmatch(doc.name):
+        raise InputError(
+            f"line {instruction.line}: the heredoc {doc.written} cannot be a file of that name",
+            hint=f"name it by letters and digits, {_NEWER}",
+        )
 
 
-def _filled(word: str) -> str:
-    """A word of an instruction for a shell, which fills in its variables and nothing else."""
-    word = word.strip("\"'")
-    return '"' + re.sub(r'[`"\\]|\$(?=\()', r"\\\g<0>", word) + '"'
+def _content(instruction: Instruction, doc: Heredoc, stage: Stage) -> str:
+    if not doc.expand:
+        return doc.content
+    try:
+        return expand(doc.content, stage.value, quotes=False)
+    except WordError as error:
+        raise InputError(
+            f"line {instruction.line}: the heredoc {doc.written}: {error}",
+            hint=f"quote it ({instruction.word} <<'{doc.name}') if nothing in it is to be filled"
+            f" in, set the variable by ENV, {_NEWER}",
+        ) from error

@@ -17,6 +17,7 @@ from stackyard.oci.tar import Kind, TarEntry
 from stackyard.system.archive import rewritten
 from stackyard.system.clean import Cleaner
 from stackyard.system.mmdebstrap import EPOCH
+from stackyard.system.mountpoints import is_removal
 from stackyard.system.secrets import Secrets
 
 _STATUS = "var/lib/dpkg/status"
@@ -37,18 +38,21 @@ class ReadBack:
     """Reads archives of one step; what it finds on the way is in its attributes.
 
     Attributes:
+        store: takes the layers.
+        secrets: may not be in them.
+        generated: our own script did all of it.
+        unasked: see `Result`.
         debs: Debian packages and versions after the step; None when it changed none.
         interrupted: packages that the step left half-installed.
-        leaked: secrets by name, and where each was found.
         count: entries that were kept.
     """
 
     store: Store
     secrets: Secrets
     generated: bool
+    unasked: frozenset[str] = frozenset()
     debs: Mapping[str, str] | None = None
     interrupted: tuple[str, ...] = ()
-    leaked: dict[str, str] = field(default_factory=dict)
     count: int = 0
     _cleaner: Cleaner = field(default_factory=Cleaner)
 
@@ -69,17 +73,6 @@ class ReadBack:
                 whole=False,
             )
             layer = layer_from_tar(self.store, stream)
-        self._check()
-        return layer if self.count else None
-
-    def _check(self) -> None:
-        if self.leaked:
-            name, path = next(iter(self.leaked.items()))
-            raise InputError(
-                f"the value of the secret {name} is in the layer, in /{path}",
-                hint="use it without writing it into the image; it is at"
-                f" /run/secrets/{name} while the step runs",
-            )
         if self.interrupted:
             raise InputError(
                 "the step leaves dpkg interrupted or locked: "
@@ -88,21 +81,21 @@ class ReadBack:
                 hint="let apt-get or dpkg come to its end;"
                 " `dpkg --configure -a` tells why it does not",
             )
+        return layer if self.count else None
 
     def _change(self, entry: TarEntry) -> tuple[TarEntry, bytes | None] | None:
         kept = self._kept(entry)
         if kept is not None:
             self.count += 1
-            if name := self.secrets.found_in(
-                f"{entry.name}\0{entry.target}".encode(errors="replace")
-            ):
-                self.leaked.setdefault(name, entry.name)
+            names = f"{entry.name}\0{entry.target}".encode(errors="surrogateescape")
+            if name := self.secrets.found_in(b"\0".join([names, *entry.xattrs.values()])):
+                raise _leak(name, entry)
         if _UPDATES.fullmatch(entry.name):
             self.interrupted += (entry.name,)
         return kept
 
     def _kept(self, entry: TarEntry) -> tuple[TarEntry, bytes | None] | None:
-        if _PASSING.fullmatch(entry.name):
+        if _PASSING.fullmatch(entry.name) or is_removal(entry.name, self.unasked):
             return None
         if _MADE_EMPTY.fullmatch(entry.name) and entry.kind is Kind.FILE and not entry.size:
             return None
@@ -115,7 +108,8 @@ class ReadBack:
 
     def _look(self, entry: TarEntry, pieces: Iterator[bytes]) -> Iterator[bytes]:
         def found(name: str) -> None:
-            self.leaked.setdefault(name, entry.name)
+            # While the layer is written, so that it never gets into the store.
+            raise _leak(name, entry)
 
         watched = self.secrets.watched(pieces, found)
         if entry.name != _STATUS or entry.size > _LONGEST_STATUS:
@@ -126,3 +120,11 @@ class ReadBack:
         self.debs = installed([text])
         self.interrupted += interrupted(text)
         yield data
+
+
+def _leak(name: str, entry: TarEntry) -> InputError:
+    return InputError(
+        f"the value of the secret {name} is in the layer, in /{entry.name}",
+        hint="use it without writing it into the image; it is at"
+        f" /run/secrets/{name} while the step runs",
+    )

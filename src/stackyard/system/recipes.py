@@ -115,7 +115,7 @@ if ! command -v apt-get >/dev/null; then
 fi
 {mark}
 set -- -q -y -o Dpkg::Use-Pty=0 -o Acquire::Retries=3 -o DPkg::Lock::Timeout=30 \
-    -o APT::Install-Recommends=false -o APT::Install-Suggests=false
+    -o APT::Install-Recommends=false -o APT::Install-Suggests=false -o Acquire::Languages=none
 sources='/etc/apt/sources.list'
 if [ -e {sources} ]; then
     sources={sources}

@@ -15,6 +15,8 @@ HIDDEN = "***"
 _LONGEST = 1 << 20
 _SHORTEST = 8
 """Bytes of a value that is looked for in layers; a shorter one is there by chance."""
+_SHORTEST_LINE = 4
+"""Characters of one line of a longer value that logs do not show: not each brace of JSON."""
 
 
 @dataclass(frozen=True)
@@ -52,8 +54,8 @@ class Secrets:
         found: set[str] = set()
         for value in self.values.values():
             text = value.decode("utf-8", "replace")
-            lines = [line.strip() for line in text.splitlines()]
-            found.update(line for line in lines if len(line) >= _SHORTEST or len(lines) == 1)
+            lines = [line.strip() for line in re.split(r"[\r\n]+", text.strip())]
+            found.update(line for line in lines if len(line) >= _SHORTEST_LINE or len(lines) == 1)
         return tuple(sorted(filter(None, found), key=len, reverse=True))
 
     @cached_property

@@ -18,14 +18,15 @@ _BY_NAME = ("Env", "Labels")
 def settings_between(before: RuntimeConfig, after: RuntimeConfig) -> dict[str, Any]:
     """What is another in *after*, by docker's names; None for what is no longer there.
 
-    Environment and labels are told variable by variable; they can only be added to.
+    Environment and labels are told variable by variable; they can only be added to. With
+    another entrypoint goes the command, also where it is the same: a new entrypoint takes
+    away what is below it.
     """
     old, new = _document(before), _document(after)
-    return {
-        name: _change(name, old, new)
-        for name in sorted(old | new)
-        if old.get(name) != new.get(name)
-    }
+    changed = {name for name in old | new if old.get(name) != new.get(name)}
+    if "Entrypoint" in changed:
+        changed.add("Cmd")
+    return {name: _change(name, old, new) for name in sorted(changed)}
 
 
 def with_settings(config: RuntimeConfig, settings: Mapping[str, Any]) -> RuntimeConfig:

@@ -136,17 +136,32 @@ def run_step(
     ):
         job = _job(work, parent, here, secrets, scratch)
         result = engine.build(job, heard)
-        found = ReadBack(here.store, secrets, generated=isinstance(work, Apt))
+        found = ReadBack(here.store, secrets, isinstance(work, Apt), result.unasked)
         layers = tuple(filter(None, map(found.layer, result.archives)))
         if not isinstance(work, Instructions):
             return Stepped(layers, {}, found.debs)
         settings = settings_between(parent.config, result.config)
-        if leaked := secrets.found_in(str(settings).encode()):
+        words = "\0".join(_words(settings))
+        if leaked := secrets.found_in(words.encode(errors="surrogateescape")):
             raise InputError(
                 f"the value of the secret {leaked} is in the image's configuration",
                 hint="use it in a RUN with --mount=type=secret, and in no ENV, ARG or LABEL",
             )
         return Stepped(layers, settings, found.debs)
+
+
+def _words(value: Any) -> Iterator[str]:
+    """All text in a JSON document, as it is."""
+    match value:
+        case str():
+            yield value
+        case Mapping():
+            for name, part in value.items():
+                yield name
+                yield from _words(part)
+        case list():
+            for part in value:
+                yield from _words(part)
 
 
 def _job(work: Work, parent: Parent, here: Surroundings, secrets: Secrets, scratch: Path) -> Job:

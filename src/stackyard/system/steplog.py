@@ -19,6 +19,11 @@ from stackyard.system.secrets import Secrets
 _LAST = 12
 _INSTRUCTION = re.compile(r"STEP \d+/\d+: ")  # buildah begins an instruction
 _NOISE = re.compile(r"subprocess exited with status |Error: building at STEP ")
+# BuildKit puts the step's number and the time before each line, and tells a failed
+# step's last lines again after this one.
+_BUILDKIT = re.compile(r"#\d+ (?:\d+\.\d+ )?")
+_COMMAND = re.compile(rf"(?:{_BUILDKIT.pattern})?{MARK}\[\d+/\d+\] (.*)")
+_FAILED = re.compile(r"#\d+ ERROR: ")
 
 
 class StepLog:
@@ -36,29 +41,35 @@ class StepLog:
         self._secrets = secrets
         self._say = say
         self._last: deque[str] = deque(maxlen=_LAST)
+        self._failed = False
         self._lock = threading.Lock()
 
     def __call__(self, line: str) -> None:
-        """Hear one line."""
+        """Hear one line.
+
+        Raises:
+            OutsideError: the disk is full or broken.
+        """
         line = self._secrets.masked(line)
-        # docker puts the step's number and the time before what a command printed.
-        _, mark, told = line.partition(MARK)
-        with self._lock:
+        command = _COMMAND.match(line)
+        with self._lock, disk(f"writing the log {self.path}"):
             self._file.write(f"{line}\n")
             self._file.flush()
-            if mark or _INSTRUCTION.match(line):
+            self._failed = self._failed or bool(_FAILED.match(line))
+            if command or _INSTRUCTION.match(line):
                 self._last.clear()
-            elif line.strip() and not _NOISE.match(line):
-                self._last.append(line)
-        if mark:
-            self.command = told.partition("] ")[2] or told
+            elif line.strip() and not self._failed and not _NOISE.match(line):
+                self._last.append(_BUILDKIT.sub("", line, count=1))
+        if command:
+            self.command = command[1]
         if line.strip():
             self._say(line.strip())
 
     @property
     def last(self) -> list[str]:
         """The last lines that the last command, or instruction, printed."""
-        return list(self._last)
+        with self._lock:
+            return list(self._last)
 
 
 @contextmanager
@@ -74,10 +85,15 @@ def open_log(path: Path, title: str, secrets: Secrets, say: Hear) -> Iterator[St
     Raises:
         OutsideError: the disk is full or broken.
     """
-    with disk(f"writing the log {path}"):
+    doing = f"writing the log {path}"
+    with disk(doing):
         path.parent.mkdir(exist_ok=True)
         file = path.open("w", encoding="utf-8", errors="replace")
-    with file:
-        with disk(f"writing the log {path}"):
+    try:
+        with disk(doing):
             file.write(f"{title}, {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC\n")
+            file.flush()
         yield StepLog(path, file, secrets, say)
+    finally:
+        with disk(doing):
+            file.close()

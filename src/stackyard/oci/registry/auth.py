@@ -33,15 +33,18 @@ class Access:
         repository: the repository that is read or written.
         push: whether it is written.
         source: another repository that is read (a mount).
+        delete: whether something is deleted from it.
     """
 
     repository: str
     push: bool = False
     source: str | None = None
+    delete: bool = False
 
     def scopes(self) -> list[str]:
         """The scopes of a token request."""
-        own = f"repository:{self.repository}:{'pull,push' if self.push else 'pull'}"
+        actions = "pull,push" if self.push else "pull,delete" if self.delete else "pull"
+        own = f"repository:{self.repository}:{actions}"
         return [own, f"repository:{self.source}:pull"] if self.source else [own]
 
 

@@ -32,33 +32,40 @@ class Bytes:
 
 @dataclass
 class FileBody:
-    """A file of the store.
+    """A file of the store, from `start` to its end.
 
     Attributes:
         path: the file.
-        size: how many bytes it has.
+        whole: how many bytes it has.
         advance: told of bytes as they are sent.
         stop: set when the transfer is given up.
-        sent: how many bytes `advance` was told of.
+        start: the first byte to send.
+        told: how many bytes `advance` knows of, those before `start` included.
     """
 
     path: Path
-    size: int
+    whole: int
     advance: Advance
     stop: threading.Event
-    sent: int = 0
+    start: int = 0
+    told: int = 0
+
+    @property
+    def size(self) -> int:
+        """How many bytes there are to send."""
+        return self.whole - self.start
 
     def chunks(self) -> Iterator[bytes]:
-        """The file from its start; an earlier try's progress is taken back."""
-        self.take_back()
+        """What there is to send; an earlier try's progress is taken back."""
+        self._tell(self.start)
         try:
             with self.path.open("rb", buffering=0) as file:
+                file.seek(self.start)
                 while data := file.read(CHUNK):
                     if self.stop.is_set():
                         raise StoppedError
                     yield data
-                    self.sent += len(data)
-                    self.advance(len(data))
+                    self._tell(self.told + len(data))
         except OSError as error:
             raise OutsideError(
                 f"reading {self.path}: {error.strerror}", hint="check the disk; then try again"
@@ -66,6 +73,9 @@ class FileBody:
 
     def take_back(self) -> None:
         """Tell `advance` that what was sent does not count."""
-        if self.sent:
-            self.advance(-self.sent)
-            self.sent = 0
+        self._tell(0)
+
+    def _tell(self, position: int) -> None:
+        if position != self.told:
+            self.advance(position - self.told)
+            self.told = position

@@ -22,7 +22,7 @@ from stackyard.oci.documents import parse
 from stackyard.oci.registry.auth import Access
 from stackyard.oci.registry.body import Bytes
 from stackyard.oci.registry.document import ACCEPT, MANIFEST_LIMIT, media_type_of
-from stackyard.oci.registry.faults import nonsense
+from stackyard.oci.registry.faults import linked, nonsense
 from stackyard.oci.registry.patience import Patience
 from stackyard.oci.registry.request import Request
 from stackyard.oci.registry.transport import Transport
@@ -249,7 +249,7 @@ class Registry:
         except (ValueError, TypeError) as error:
             raise nonsense(doing, self.transport.host, "no list of tags") from error
         following = _NEXT.search(response.headers.get("link", ""))
-        return tags, str(response.url.join(following[1])) if following else None
+        return tags, linked(response, following[1], doing) if following else None
 
     def _name(self, repository: str, reference: str) -> str:
         return f"{self.registry}/{repository}{'@' if is_digest(reference) else ':'}{reference}"

@@ -69,9 +69,11 @@ def fetch(
                     _append(client, writer, blob, data, request.doing)
                     advance(len(data))
 
-        client.patience.through(attempt, stop)
+        client.patience.through(attempt, stop, lambda: writer.size)
         try:
-            writer.commit(blob.media_type, expect=blob.digest, expect_size=blob.size)
+            # Waiting for the disk would double the time of a pull, for what can be
+            # fetched again: `pull` looks at sizes, so it does when it was cut short.
+            writer.commit(blob.media_type, expect=blob.digest, expect_size=blob.size, sync=False)
         except OutsideError as error:
             name = f"{client.registry}/{repository}"
             raise OutsideError(f"pulling from {name}: {error.message}", hint=error.hint) from error

@@ -82,6 +82,18 @@ def nonsense(doing: str, host: str, what: str) -> OutsideError:
     )
 
 
+def linked(response: httpx.Response, address: str, doing: str) -> str:
+    """The whole address of one that an answer's header names.
+
+    Raises:
+        OutsideError: it cannot be read.
+    """
+    try:
+        return str(response.url.join(address))
+    except (httpx.InvalidURL, ValueError, TypeError) as error:
+        raise nonsense(doing, netloc(response.url), "an address that cannot be read") from error
+
+
 def from_response(
     response: httpx.Response, body: bytes, *, doing: str, credentials: str
 ) -> OutsideError | PassingError:
@@ -106,7 +118,10 @@ def from_response(
 
 def _remedy(status: int, credentials: str) -> str:
     if status == 401:
-        return f"log in with docker login or podman login (credentials: {credentials})"
+        return (
+            "log in with docker login or podman login, as one who may do this"
+            f" (credentials: {credentials})"
+        )
     if status == 403:
         return f"ask for access to this repository (credentials: {credentials})"
     fixed = {

@@ -13,6 +13,8 @@ from stackyard.oci.registry.faults import PassingError
 
 T = TypeVar("T")
 _BRIEF = 3
+_PROGRESS = 1 << 20
+"""Bytes; who got that much further since the last fault has all tries again."""
 
 
 class StoppedError(Exception):
@@ -36,21 +38,33 @@ class Patience:
     longest: float = 30.0
     obey: float = 120.0
 
-    def through(self, action: Callable[[], T], stop: threading.Event | None = None) -> T:
+    def through(
+        self,
+        action: Callable[[], T],
+        stop: threading.Event | None = None,
+        moved: Callable[[], int] = lambda: 0,
+    ) -> T:
         """Run *action* until it gives a result.
+
+        Args:
+            action: what to do.
+            stop: set when it shall be given up.
+            moved: how many bytes have moved for good.
 
         Raises:
             OutsideError: the tries are used up, or the server asks for a longer wait.
             StoppedError: *stop* was set.
         """
         stop = stop or threading.Event()
-        attempt = 1
+        attempt, reached = 1, moved()
         while True:
             if stop.is_set():
                 raise StoppedError
             try:
                 return action()
             except PassingError as fault:
+                if moved() >= reached + _PROGRESS:
+                    attempt, reached = 1, moved()
                 wait = self._wait(fault, attempt)
                 if wait is None:
                     raise fault.error from fault.__cause__

@@ -6,13 +6,15 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from stackyard.errors import InputError
 from stackyard.oci.descriptor import Descriptor
 from stackyard.oci.reference import check_repository, check_tag
 from stackyard.oci.registry.body import Advance
 from stackyard.oci.registry.client import Registry
-from stackyard.oci.registry.document import Document, read_document
+from stackyard.oci.registry.document import MANIFEST_LIMIT, Document, read_document
+from stackyard.oci.registry.mount import mount
 from stackyard.oci.registry.parallel import each
-from stackyard.oci.registry.upload import mount, send
+from stackyard.oci.registry.upload import send
 from stackyard.oci.store import Store
 
 
@@ -105,14 +107,14 @@ class Push:
         """Push an image: what is missing of its blobs, its manifest by digest, then the tags.
 
         Raises:
-            InputError: a tag is malformed; nothing was pushed.
+            InputError: a tag is malformed or the manifest too large; nothing was pushed.
             OutsideError: the registry or the disk failed; no tag was moved before
                 everything else was there.
         """
-        for tag in tags:
-            check_tag(tag)
-        self._image(store, manifest)
-        return self._tagged(store, manifest, tags)
+        tags = _checked(tags)
+        moving = self._to_move(manifest, tags)
+        self._image(store, manifest, there=len(moving) < len(tags))
+        return self._tagged(store, manifest, tags, moving)
 
     def index(self, store: Store, index: Descriptor, tags: Sequence[str]) -> PushReport:
         """Push an index with all images that it lists, then the tags.
@@ -120,14 +122,14 @@ class Push:
         Raises:
             InputError, OutsideError: as `manifest`.
         """
-        for tag in tags:
-            check_tag(tag)
-        if not self._has_manifest(index):
+        tags = _checked(tags)
+        moving = self._to_move(index, tags)
+        if len(moving) == len(tags) and not self._has_manifest(index):
             document = self._document(store, index)
             for manifest in document.manifests:
                 self._image(store, manifest)
             self._put(store, index, index.digest)
-        return self._tagged(store, index, tags)
+        return self._tagged(store, index, tags, moving)
 
     def _moved(self, store: Store, blob: Descriptor) -> dict[str, Descriptor]:
         client, repository = self._client, self._repository
@@ -146,9 +148,9 @@ class Push:
             self._advance(blob.size)
         return into
 
-    def _image(self, store: Store, manifest: Descriptor) -> None:
+    def _image(self, store: Store, manifest: Descriptor, *, there: bool = False) -> None:
         blobs = {blob.digest: blob for blob in self._document(store, manifest).blobs}
-        if self._has_manifest(manifest):
+        if there or self._has_manifest(manifest):
             # A registry takes a manifest only when it has what the manifest names.
             rest = {d: b for d, b in blobs.items() if d not in self._settled()}
             with self._lock:
@@ -172,11 +174,16 @@ class Push:
         data = store.read(manifest.digest)
         self._client.put_manifest(self._repository, reference, data, manifest.media_type)
 
-    def _tagged(self, store: Store, manifest: Descriptor, tags: Sequence[str]) -> PushReport:
-        for tag in tags:
-            there = self._client.exists(self._repository, tag, push=True)
-            if there is None or there.digest != manifest.digest:
-                self._put(store, manifest, tag)
+    def _to_move(self, manifest: Descriptor, tags: Sequence[str]) -> list[str]:
+        """The tags that do not name the manifest yet; one that does says that it is there."""
+        found = {tag: self._client.exists(self._repository, tag, push=True) for tag in tags}
+        return [tag for tag, at in found.items() if at is None or at.digest != manifest.digest]
+
+    def _tagged(
+        self, store: Store, manifest: Descriptor, tags: Sequence[str], moving: Sequence[str]
+    ) -> PushReport:
+        for tag in moving:
+            self._put(store, manifest, tag)
         with self._lock:
             return PushReport(
                 f"{self._client.registry}/{self._repository}",
@@ -189,6 +196,12 @@ class Push:
 
     def _document(self, store: Store, manifest: Descriptor) -> Document:
         doing = f"pushing {self._client.registry}/{self._repository}@{manifest.digest}"
+        if manifest.size > MANIFEST_LIMIT:
+            raise InputError(
+                f"{doing}: its manifest has {manifest.size} bytes, and registries take"
+                f" {MANIFEST_LIMIT}",
+                hint="use fewer layers, platforms or annotations",
+            )
         return read_document(store.read(manifest.digest), manifest.media_type, doing)
 
 
@@ -230,6 +243,12 @@ def push_index(
     """
     session = Push(client, repository, mount_from=mount_from, advance=advance)
     return session.index(store, index, tags)
+
+
+def _checked(tags: Sequence[str]) -> tuple[str, ...]:
+    for tag in tags:
+        check_tag(tag)
+    return tuple(dict.fromkeys(tags))
 
 
 def _nobody(_: int) -> None:

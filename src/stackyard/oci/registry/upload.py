@@ -1,14 +1,15 @@
-"""Sending one blob: mounted where a sibling has it, else streamed in one PUT.
+"""Sending one blob: in one PUT, or from where an earlier try was cut.
 
 https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pushing-blobs
 """
 
 from __future__ import annotations
 
+import re
 import threading
-from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 import httpx
 
@@ -17,38 +18,14 @@ from stackyard.oci.descriptor import Descriptor
 from stackyard.oci.digest import is_digest
 from stackyard.oci.registry.address import netloc
 from stackyard.oci.registry.auth import Access
-from stackyard.oci.registry.body import Advance, FileBody
+from stackyard.oci.registry.body import Advance, Bytes, FileBody
 from stackyard.oci.registry.client import Registry
-from stackyard.oci.registry.faults import PassingError, nonsense
-from stackyard.oci.registry.request import Request
+from stackyard.oci.registry.faults import PassingError, linked, nonsense
+from stackyard.oci.registry.request import Body, Request
 from stackyard.oci.verify import hash_file
 
-_OPENED = frozenset({202})
-_MOUNTED = 201
-
-
-def mount(client: Registry, repository: str, blob: Descriptor, siblings: Sequence[str]) -> bool:
-    """Have the registry take a blob over from a sibling repository.
-
-    Args:
-        client: the registry.
-        repository: where the blob shall be.
-        blob: which one.
-        siblings: repositories that may have it, tried in order.
-
-    Returns:
-        Whether it is there now. A registry that refuses to mount is no error.
-    """
-    for sibling in client.holders(blob.digest):
-        if sibling != repository and _mounted(client, repository, blob, sibling):
-            return True
-    for sibling in siblings:
-        if sibling == repository or sibling in client.holders(blob.digest):
-            continue
-        if _holds(client, sibling, blob):
-            client.note_holder(blob.digest, sibling)
-            return _mounted(client, repository, blob, sibling)
-    return False
+_CLOSED = frozenset({404, 416})
+_RANGE = re.compile(r"(?:bytes=)?0-(\d{1,15})")
 
 
 def send(
@@ -60,10 +37,10 @@ def send(
     advance: Advance,
     stop: threading.Event,
 ) -> None:
-    """Upload a blob; a broken upload starts again from the blob's first byte.
+    """Upload a blob.
 
-    Registries disagree on whether a broken upload can go on (docker's refuses
-    the state it hands out itself), and a blob is small beside an image.
+    One that was cut goes on where the registry says that it was, when the registry
+    says so: docker's own refuses, and gets it again from its first byte.
 
     Raises:
         OutsideError: the registry or the disk failed, or the blob is damaged.
@@ -71,82 +48,129 @@ def send(
     """
     doing = f"pushing blob {blob.digest} to {client.registry}/{repository}"
     _check_size(path, blob, doing)
-    body = FileBody(path, blob.size, advance, stop)
-    access = Access(repository, push=True)
-
-    def attempt() -> None:
-        opened = client.transport.ask(
-            Request(doing, "POST", f"{repository}/blobs/uploads/", access, _OPENED)
-        )
-        response = client.transport.ask(
-            Request(
-                doing,
-                "PUT",
-                _closing_address(opened, blob, doing),
-                access,
-                frozenset({201, 204}),
-                {"Content-Type": "application/octet-stream"},
-                body,
-            )
-        )
-        client.check_digest(response, blob.digest, doing)
-
+    upload = _Upload(client, repository, blob, FileBody(path, blob.size, advance, stop), doing)
     try:
-        client.patience.through(attempt, stop)
+        client.patience.through(upload.attempt, stop, lambda: upload.kept)
     except OutsideError as error:
-        body.take_back()
+        upload.body.take_back()
         raise _explained(error, path, blob, doing) from error
 
 
-def _mounted(client: Registry, repository: str, blob: Descriptor, sibling: str) -> bool:
-    query = urlencode({"mount": blob.digest, "from": sibling})
-    request = Request(
-        f"mounting blob {blob.digest} in {client.registry}/{repository}",
-        "POST",
-        f"{repository}/blobs/uploads/?{query}",
-        Access(repository, push=True, source=sibling),
-        frozenset({201, 202, 400, 401, 403, 404, 405}),
-    )
-    response = client.ask(request)
-    if response.status_code == 202:
-        _cancel(client, repository, response, request.doing)
-    return response.status_code == _MOUNTED
+def upload_address(opened: httpx.Response, doing: str) -> str:
+    """Where the registry wants the bytes of an upload that it opened.
 
-
-def _cancel(client: Registry, repository: str, opened: httpx.Response, doing: str) -> None:
-    """A refused mount opens an upload instead; close it, so that none is left over."""
-    try:
-        client.transport.ask(
-            Request(
-                doing,
-                "DELETE",
-                _location(opened, doing),
-                Access(repository, push=True),
-                frozenset(range(200, 500)),
-            )
-        )
-    except (PassingError, OutsideError):
-        return
-
-
-def _holds(client: Registry, sibling: str, blob: Descriptor) -> bool:
-    try:
-        return client.has_blob(sibling, blob)
-    except OutsideError:
-        return False
-
-
-def _location(opened: httpx.Response, doing: str) -> str:
+    Raises:
+        OutsideError: it names no place.
+    """
     location = opened.headers.get("location", "")
     if not location:
         raise nonsense(doing, netloc(opened.url), "no address to upload to")
-    return str(opened.url.join(location))
+    return linked(opened, location, doing)
 
 
-def _closing_address(opened: httpx.Response, blob: Descriptor, doing: str) -> str:
-    """The upload's address with the digest; its own query is signed, so stays as it is."""
-    location = _location(opened, doing)
-    return f"{location}{'&' if '?' in location else '?'}digest={quote(blob.digest, safe='')}"
+@dataclass
+class _Upload:
+    """A blob on its way; `attempt` is tried until it passes.
+
+    Attributes:
+        address: of the upload that is open; empty when there is none.
+        kept: how many bytes the registry had when it was last gone on with.
+    """
+
+    client: Registry
+    repository: str
+    blob: Descriptor
+    body: FileBody
+    doing: str
+    address: str = ""
+    kept: int = 0
+
+    def attempt(self) -> None:
+        """Send what the registry does not have yet.
+
+        Raises:
+            PassingError, OutsideError: the registry failed.
+        """
+        broken = bool(self.address)
+        if broken and self._knows_more():
+            self._go_on()
+        elif not (broken and self._arrived()):
+            self.kept = self.body.start = 0
+            opened = self._ask("POST", f"{self.repository}/blobs/uploads/", frozenset({202}))
+            self.address = upload_address(opened, self.doing)
+            self._close(self.body)
+
+    def _knows_more(self) -> bool:
+        """Whether the registry kept more of a broken upload than when it was last asked."""
+        address, self.address = self.address, ""
+        try:
+            state = self._ask("GET", address, frozenset({204}))
+            if "location" in state.headers:
+                address = upload_address(state, self.doing)
+        except (PassingError, OutsideError):
+            return False
+        match = _RANGE.fullmatch(state.headers.get("range", ""))
+        count = int(match[1]) + 1 if match else 0
+        if not max(self.kept, 1) < count <= self.blob.size:
+            return False
+        self.kept, self.address = count, address
+        return True
+
+    def _go_on(self) -> None:
+        try:
+            self.body.start = self.kept
+            if self.body.size:
+                part = {"Content-Range": f"{self.kept}-{self.blob.size - 1}"}
+                taken = self._ask("PATCH", self.address, frozenset({202}), part, self.body)
+                self.address = upload_address(taken, self.doing)
+            self._close(Bytes(b""))
+        except OutsideError as error:
+            self.address = ""  # it cannot go on after all, so it starts again
+            raise PassingError(error) from error
+
+    def _arrived(self) -> bool:
+        """Whether the blob is there, and only the answer was lost."""
+        found = self._ask(
+            "HEAD", f"{self.repository}/blobs/{self.blob.digest}", frozenset({200, 404})
+        )
+        length = found.headers.get("content-length", "")
+        return found.status_code == 200 and length == str(self.blob.size)
+
+    def _close(self, body: Body) -> None:
+        """The PUT that names the digest; an upload's own query is signed, so stays as it is."""
+        digest = quote(self.blob.digest, safe="")
+        closing = f"{self.address}{'&' if '?' in self.address else '?'}digest={digest}"
+        response = self._ask("PUT", closing, frozenset({201, 204}) | _CLOSED, {}, body)
+        if response.status_code in _CLOSED:
+            error = OutsideError(
+                f"{self.doing}: the registry closed the upload before its end, with"
+                f" {response.status_code}",
+                hint="try again; if it goes on, see the registry's log, and whether several"
+                " registries behind one name share their storage and their secret",
+            )
+            raise PassingError(error, brief=True)
+        self.client.check_digest(response, self.blob.digest, self.doing)
+
+    def _ask(
+        self,
+        method: str,
+        address: str,
+        hope: frozenset[int],
+        headers: dict[str, str] | None = None,
+        body: Body | None = None,
+    ) -> httpx.Response:
+        sent = {"Content-Type": "application/octet-stream"} if body is not None else {}
+        return self.client.transport.ask(
+            Request(
+                self.doing,
+                method,
+                address,
+                Access(self.repository, push=True),
+                hope,
+                sent | (headers or {}),
+                body,
+            )
+        )
 
 
 def _check_size(path: Path, blob: Descriptor, doing: str) -> None:
