@@ -13,14 +13,15 @@ def revision(root: Path) -> str:
     Returns:
         40 hex digits and perhaps the suffix; empty where there is no repository or no git.
     """
-    commit = _git(root, "rev-parse", "--verify", "HEAD")
+    commit = git(root, "rev-parse", "--verify", "HEAD")
     if not re.fullmatch(r"[0-9a-f]{40,64}", commit):
         return ""
-    changed = _git(root, "status", "--porcelain", "--untracked-files=no", "--", ".")
+    changed = git(root, "status", "--porcelain", "--untracked-files=no", "--", ".")
     return f"{commit}-dirty" if changed else commit
 
 
-def _git(root: Path, *words: str) -> str:
+def git(root: Path, *words: str) -> str:
+    """What git prints in a folder; empty where it fails or is not there."""
     try:
         done = subprocess.run(
             ["git", "-C", str(root), *words],

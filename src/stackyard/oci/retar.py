@@ -37,7 +37,7 @@ def entries(
         InputError: it is not a tar archive, or it is cut short.
     """
     try:
-        with tarfile.open(fileobj=stream, mode="r|", tarinfo=_Strict, errors=_ERRORS) as archive:
+        with tarfile.open(fileobj=stream, mode="r|", tarinfo=Strict, errors=_ERRORS) as archive:
             for info in archive:
                 entry = normalise(entry_of(info))
                 if entry is not None:
@@ -73,7 +73,7 @@ def entry_of(info: tarfile.TarInfo) -> tar.TarEntry:
     )
 
 
-class _Strict(tarfile.TarInfo):
+class Strict(tarfile.TarInfo):
     """A member that is not taken for the archive's end when its header is broken."""
 
     @classmethod

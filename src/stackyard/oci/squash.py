@@ -15,7 +15,7 @@ from typing import BinaryIO
 from stackyard.errors import InputError
 from stackyard.oci import tar
 from stackyard.oci.disk import disk
-from stackyard.oci.retar import _Strict, entry_of
+from stackyard.oci.retar import Strict, entry_of
 
 _CHUNK = 1 << 20
 _WHITEOUT = ".wh."
@@ -75,7 +75,7 @@ def squash(archives: Sequence[Path], out: BinaryIO) -> None:
 def _members(path: Path, number: int) -> Iterator[tuple[tuple[str, ...], _Member]]:
     """The archive's members by the parts of their names."""
     try:
-        with tarfile.open(path, "r:", tarinfo=_Strict, errors="surrogateescape") as archive:
+        with tarfile.open(path, "r:", tarinfo=Strict, errors="surrogateescape") as archive:
             for info in archive:
                 if info.sparse is not None:
                     raise tarfile.ReadError(f"{info.name} is sparse, which no engine writes")

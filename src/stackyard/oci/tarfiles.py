@@ -16,7 +16,7 @@ from typing import IO, BinaryIO
 from stackyard.errors import InputError
 from stackyard.oci.decompress import decompress
 from stackyard.oci.disk import disk
-from stackyard.oci.retar import _Strict
+from stackyard.oci.retar import Strict
 
 _CHUNK = 1 << 20
 _MOST_MEMBERS = 1 << 16
@@ -143,7 +143,7 @@ def open_tar(path: Path, scratch: Path) -> Iterator[TarFiles]:
 def _opened(path: Path, file: BinaryIO) -> Iterator[TarFiles]:
     try:
         archive = tarfile.open(  # noqa: SIM115 - closed below, where its errors are ours
-            fileobj=file, mode="r:", tarinfo=_Strict, errors="surrogateescape"
+            fileobj=file, mode="r:", tarinfo=Strict, errors="surrogateescape"
         )
         files = TarFiles(path, archive)
     except _BROKEN as error:

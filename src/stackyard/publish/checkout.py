@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
 
-from stackyard.build.revision import revision
+from stackyard.build.revision import git, revision
 
 _DIRTY = "-dirty"
 _SCP = re.compile(r"(?:[^@/:]+@)?(?P<host>[^/:@]+):(?P<path>[^/:]\S*)")
@@ -37,11 +36,11 @@ def checkout(root: Path) -> Checkout | None:
     told = revision(root)
     if not told:
         return None
-    prefix = _git(root, "rev-parse", "--show-prefix").strip("/")
-    remotes = _git(root, "remote").split()
+    prefix = git(root, "rev-parse", "--show-prefix").strip("/")
+    remotes = git(root, "remote").split()
     name = "origin" if "origin" in remotes else next(iter(remotes), "")
     # Not `git remote get-url`: it would put in what a machine's settings put in its place.
-    remote = _git(root, "config", "--get", f"remote.{name}.url") if name else ""
+    remote = git(root, "config", "--get", f"remote.{name}.url") if name else ""
     return Checkout(
         commit=told.removesuffix(_DIRTY),
         dirty=told.endswith(_DIRTY),
@@ -64,17 +63,3 @@ def public_address(remote: str) -> str:
         return ""
     name = f"[{host}]" if ":" in host else host
     return f"{parts.scheme}://{name}{f':{port}' if port else ''}{parts.path}"
-
-
-def _git(root: Path, *words: str) -> str:
-    try:
-        done = subprocess.run(
-            ["git", "-C", str(root), *words],
-            check=False,
-            capture_output=True,
-            text=True,
-            timeout=20,
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    return done.stdout.strip() if done.returncode == 0 else ""
