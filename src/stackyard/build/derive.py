@@ -31,6 +31,10 @@ from stackyard.pack.files import Folder, fingerprints
 from stackyard.stack.values import Image, Layer, Stack, Target
 
 
+_IMAGE_FORMAT = 2
+"""Raise it when the same parts come to make another manifest or config."""
+
+
 @dataclass
 class Derived:
     """Every step by key, which image step each target ends in, and what layouts cost.
@@ -141,6 +145,7 @@ def _image_step(
         name=str(target),
         key=key_of(
             "image",
+            format=_IMAGE_FORMAT,
             steps=[(step.key, step.name, step.layers) for step in steps],
             config=[part if isinstance(part, str) else told(part) for part in config],
             platform=target.platform,

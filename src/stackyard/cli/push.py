@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -70,6 +70,7 @@ def command(
     from stackyard.build.project import open_project
     from stackyard.build.selection import select
     from stackyard.cli.building import build_plan, engine_options, finish
+    from stackyard.cli.display import display
     from stackyard.cli.planning import planned
     from stackyard.oci.store import Store
     from stackyard.publish.attest import Attester
@@ -110,31 +111,47 @@ def command(
                 else tagged(stack, project.lock, edition, moment)
                 for edition in editions(stack, plan, built.images, store, platforms)
             ]
-            reports = uploader.finish(whole)
+            with display(as_json=as_json) as show:
+                reports = uploader.finish(whole, show)
     _show(whole, reports, as_json=as_json)
     finish(built)
 
 
 def _show(editions: Sequence[Edition], reports: Sequence[PushReport], *, as_json: bool) -> None:
+    sent = list(_sent(reports))
     if as_json:
-        for edition, report in zip(editions, reports, strict=True):
-            click.echo(json.dumps(_document(edition, report)))
+        for edition, report, count in zip(editions, reports, sent, strict=True):
+            click.echo(json.dumps(_document(edition, report, count)))
         return
     rows = [
-        (e.reference.partition("@")[0], ", ".join(e.tags[1:]), size(r.uploaded_size), e.root.digest)
-        for e, r in zip(editions, reports, strict=True)
+        (e.reference.partition("@")[0], _also(e.tags[1:]), size(count), e.root.digest)
+        for e, count in zip(editions, sent, strict=True)
     ]
     if rows:
         click.echo(table(("image", "also", "sent", "digest"), rows, right=frozenset({2})))
 
 
-def _document(edition: Edition, report: PushReport) -> dict[str, object]:
+def _sent(reports: Sequence[PushReport]) -> Iterator[int]:
+    """Bytes for each report; what variants share counts where it comes first."""
+    counted: set[tuple[str, str]] = set()
+    for report in reports:
+        places = {(report.repository, blob.digest): blob.size for blob in report.uploaded}
+        yield sum(count for place, count in places.items() if place not in counted)
+        counted |= places.keys()
+
+
+def _also(tags: Sequence[str]) -> str:
+    more = f" and {len(tags) - 3} more" if len(tags) > 3 else ""
+    return ", ".join(tags[:3]) + more
+
+
+def _document(edition: Edition, report: PushReport, sent: int) -> dict[str, object]:
     return {
         "event": "pushed",
         "image": edition.image,
         "variant": edition.variant,
         "reference": edition.reference,
         "tags": list(edition.tags),
-        "uploaded": report.uploaded_size,
+        "uploaded": sent,
         "mounted": sum(blob.size for blob in report.mounted),
     }

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack
 from types import TracebackType
 
+from stackyard.build.events import Event, Failed, Finished, Listener, Started
 from stackyard.build.plan import Plan
 from stackyard.build.results import Made
 from stackyard.build.steps import BaseStep, Step
-from stackyard.errors import OutsideError
+from stackyard.errors import OutsideError, StackyardError
 from stackyard.oci.descriptor import INDEX, Descriptor
 from stackyard.oci.reference import Reference
 from stackyard.oci.registry.client import Registry
@@ -112,8 +115,12 @@ class Uploader:
             for layer in made.layers:
                 self._early.append(self._pool.submit(push.blob, self._store, layer.descriptor))
 
-    def finish(self, editions: Sequence[Edition]) -> list[PushReport]:
+    def finish(self, editions: Sequence[Edition], tell: Listener) -> list[PushReport]:
         """Send the rest of each edition, its manifests and then its tags.
+
+        Args:
+            editions: what is published.
+            tell: told when each begins and ends, one at a time.
 
         Raises:
             OutsideError: the registry failed; tags of the editions that were not hit
@@ -122,9 +129,28 @@ class Uploader:
         for future in self._early:
             # What failed here is tried again, and told, with the image it belongs to.
             future.exception()
-        done = [self._pool.submit(self._finish, edition) for edition in editions]
+        lock = threading.Lock()
+
+        def say(event: Event) -> None:
+            with lock:
+                tell(event)
+
+        done = [self._pool.submit(self._told, edition, say) for edition in editions]
         wait(done)
         return [future.result() for future in done]
+
+    def _told(self, edition: Edition, tell: Listener) -> PushReport:
+        name = f"{edition.image}:{edition.variant}"
+        began = time.monotonic()
+        tell(Started(step="push", name=name))
+        try:
+            report = self._finish(edition)
+        except StackyardError as error:
+            tell(Failed(step="push", name=name, message=str(error)))
+            raise
+        seconds = round(time.monotonic() - began, 3)
+        tell(Finished(step="push", name=name, seconds=seconds, digest=edition.root.digest))
+        return report
 
     def _finish(self, edition: Edition) -> PushReport:
         push = self._pushes[edition.image]
