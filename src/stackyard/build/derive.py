@@ -30,7 +30,6 @@ from stackyard.pack.accounts import HOME_MODE
 from stackyard.pack.files import Folder, fingerprints
 from stackyard.stack.values import Image, Layer, Stack, Target
 
-
 _IMAGE_FORMAT = 2
 """Raise it when the same parts come to make another manifest or config."""
 

@@ -13,7 +13,8 @@ from stackyard.errors import OutsideError
 from stackyard.oci.descriptor import NO_ANNOTATIONS, Descriptor
 from stackyard.oci.disk import outside
 
-_BUFFER = 1 << 20
+_BUFFER = 128 << 10
+"""Larger pieces, such as those of a pull, are written as they are, not copied first."""
 
 
 class BlobWriter:
