@@ -15,6 +15,7 @@ skopeo must be there; `--skopeo` names another one. crane takes part when it is 
 `--oras-python` is an interpreter that has the Python library oras, which moves one layer at
 a time, reads each whole into memory to send it, and does not check what it pulls.
 
+Printed are the medians of wall-clock time and of the CPU time of the side's own process.
 Exit code 1 when Stackyard has less than 0.8 of the speed of the faster of skopeo and crane.
 """
 
@@ -88,6 +89,14 @@ if way == "push":
 else:
     client.pull(name, outdir=folder)
 """
+
+
+@dataclass(frozen=True)
+class Spent:
+    """What a turn took: seconds, and seconds of CPU."""
+
+    seconds: float
+    cpu: float
 
 
 Command = Callable[[str, Path], list[str]]
@@ -187,16 +196,24 @@ def check(source: Path, pulled: Path) -> None:
                 assert hash_file(file) == f"sha256:{blob.name}", blob.name
 
 
-def turn(side: Side, source: Path, folder: Path) -> tuple[float, float]:
-    """Push to an empty registry and pull from it; the seconds of both."""
+def spend(command: list[str]) -> Spent:
+    """Run a side's command on synced disks."""
+    os.sync()
+    before = os.times()
+    seconds = timed(command)
+    after = os.times()
+    cpu = after.children_user + after.children_system
+    return Spent(seconds, cpu - before.children_user - before.children_system)
+
+
+def turn(side: Side, source: Path, folder: Path) -> tuple[Spent, Spent]:
+    """Push to an empty registry and pull from it."""
     pulled = folder / "pulled"
     try:
         with registry(folder / "registry") as host:
             image = f"{host}/{_REPOSITORY}:x"
-            os.sync()
-            push = timed(side.push(image, source))
-            os.sync()
-            pull = timed(side.pull(image, pulled))
+            push = spend(side.push(image, source))
+            pull = spend(side.pull(image, pulled))
         check(source, pulled)
     finally:
         shutil.rmtree(pulled, ignore_errors=True)
@@ -204,16 +221,17 @@ def turn(side: Side, source: Path, folder: Path) -> tuple[float, float]:
     return push, pull
 
 
-def show(way: str, times: dict[str, list[float]], size: int) -> bool:
+def show(way: str, times: dict[str, list[Spent]], size: int) -> bool:
     """Print the medians and ratios of one direction; whether the goal is reached."""
-    medians = {name: median(taken) for name, taken in times.items()}
-    print(way)
+    medians = {name: median(one.seconds for one in taken) for name, taken in times.items()}
+    print(f"{way}  (ratio: how many times as long as Stackyard)")
     for name, seconds in medians.items():
-        span = f"{min(times[name]):.2f} to {max(times[name]):.2f}"
-        ratio = seconds / medians["stackyard"]
+        each = [one.seconds for one in times[name]]
+        cpu = median(one.cpu for one in times[name])
         print(
-            f"  {name:10} {seconds:6.2f} s ({span})  {size / seconds / 1e6:5.0f} MB/s"
-            f"  stackyard has {ratio:.2f} of its speed"
+            f"  {name:10} {seconds:6.2f} s ({min(each):.2f} to {max(each):.2f})"
+            f"  {size / seconds / 1e6:5.0f} MB/s  CPU {cpu:5.2f} s"
+            f"  ratio {seconds / medians['stackyard']:.2f}"
         )
     faster = min(medians[name] for name in ("skopeo", "crane") if name in medians)
     reached = faster / medians["stackyard"] >= GOAL
@@ -231,7 +249,7 @@ def main() -> int:
     parser.add_argument("--folder", type=Path, help="where the temporary folder is made")
     arguments = parser.parse_args()
     taking_part = sides(arguments.skopeo, arguments.crane, arguments.oras_python)
-    times: dict[str, dict[str, list[float]]] = {
+    times: dict[str, dict[str, list[Spent]]] = {
         way: {side.name: [] for side in taking_part} for way in ("push", "pull")
     }
     with workspace(arguments.folder) as folder:
@@ -243,7 +261,8 @@ def main() -> int:
                 push, pull = turn(side, folder / "image", folder)
                 times["push"][side.name].append(push)
                 times["pull"][side.name].append(pull)
-                print(f"round {number + 1} {side.name:10} {push:6.2f} s {pull:6.2f} s", flush=True)
+                told = f"push {push.seconds:6.2f} s  pull {pull.seconds:6.2f} s"
+                print(f"round {number + 1} {side.name:10} {told}", flush=True)
     reached = [show(way, taken, size) for way, taken in times.items()]
     return int(not all(reached))
 

@@ -40,6 +40,8 @@ class Steps:
         name: str,
         text: str,
         files: Mapping[str, str | bytes] | None = None,
+        *,
+        links: Mapping[str, str] | None = None,
         store: str = "store",
     ) -> Yard:
         """A stack, locked."""
@@ -49,6 +51,8 @@ class Steps:
             os.link(self.root, yard.folder / "root.tar")
         for path, content in (files or {}).items():
             write(yard, path, content)
+        for path, target in (links or {}).items():
+            (yard.folder / path).symlink_to(target)
         yard.run("lock")
         return yard
 

@@ -25,7 +25,7 @@ images:
   right: {layers: [right]}
 """
 
-TIMED = "RUN date +%s.%N > /began-{0} && sleep 1.5 && date +%s.%N > /ended-{0}\n"
+TIMED = "RUN date +%s.%N > /began-{0} && sleep 1 && date +%s.%N > /ended-{0}\n"
 FILES = {
     # The parent is one that only builds elsewhere know; here it is an argument.
     "images/foundation/Dockerfile": "ARG ROOT_IMAGE=example.org/none\nFROM $ROOT_IMAGE\n"

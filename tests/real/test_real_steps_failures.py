@@ -50,10 +50,9 @@ images:
 )
 
 
-def one(steps: Steps, name: str, step: str, **files: str) -> Yard:
+def one(steps: Steps, name: str, step: str) -> Yard:
     """A stack of one step."""
-    given = {path.replace("__", "/"): text for path, text in files.items()}
-    return steps.yard(name, ONE.replace("STEP", step), given)
+    return steps.yard(name, ONE.replace("STEP", step))
 
 
 def log_of(told: str) -> str:
@@ -125,30 +124,27 @@ def test_an_engine_that_is_killed(steps: Steps) -> None:
     assert left_behind(yard.store, "sleep 62.5") == []
 
 
-@pytest.mark.parametrize(
-    ("copy", "told"),
-    [
-        ("COPY missing /", "missing"),
-        ("COPY ../outside /", "outside"),
-        ("COPY link /", "link"),
-        ("ADD hidden /", "hidden"),
-    ],
-)
-def test_files_that_are_not_in_the_context(steps: Steps, copy: str, told: str) -> None:
-    name = "copy-" + told
-    files = {
-        "own__Dockerfile": f"ARG B\nFROM $B\n{copy}\n",
-        "own__.dockerignore": "hidden\n",
-        "own__hidden": "h",
-        "outside": "not for you",
-    }
-    yard = one(steps, name, "containerfile: own/Dockerfile", **files)
-    if told == "link":
-        (yard.folder / "own/link").symlink_to("../outside")
-    error = yard.run("build", exits=2).stderr
-    assert told in error
-    assert "layer step" in error
-    assert "not for you" not in "".join(p.read_text() for p in (yard.store / "logs").iterdir())
+COPIES = {
+    "missing": "COPY missing /",
+    "outside": "COPY ../outside /",
+    "link": "COPY link /",
+    "hidden": "ADD hidden /",
+}
+
+
+def test_files_that_are_not_in_the_context(steps: Steps) -> None:
+    layers = "".join(f"  {n}: {{on: base, containerfile: {n}/Dockerfile}}\n" for n in COPIES)
+    targets = "".join(f"  {name}: {{layers: [{name}]}}\n" for name in COPIES)
+    files = {f"{n}/Dockerfile": f"ARG B\nFROM $B\n{copy}\n" for n, copy in COPIES.items()}
+    files |= {"hidden/.dockerignore": "hidden\n", "hidden/hidden": "h", "outside": "not for you"}
+    links = {"link/link": "../outside"}
+    yard = steps.yard("copies", f"{HEAD}{layers}images:\n{targets}", files, links=links)
+    told = yard.run("build", exits=2).stderr
+    for name, copy in COPIES.items():
+        (line,) = [x for x in told.splitlines() if x.startswith(f"  layer {name}: containerfile: ")]
+        assert copy.removesuffix(" /") in line
+    logs = (yard.store / "logs").iterdir()
+    assert "not for you" not in "".join(path.read_text() for path in logs)
 
 
 def test_the_next_run_is_whole(steps: Steps) -> None:

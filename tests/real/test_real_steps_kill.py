@@ -47,7 +47,7 @@ def whole(yard: Yard) -> None:
     assert not [path for path in left if not path.is_dir() or any(path.iterdir())]
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
 def test_a_build_that_is_ended(steps: Steps, number: signal.Signals) -> None:
     wait = f"63.{number.value}"
     yard = steps.yard(f"ended-{number.name}", STACK, store=f"ended-{number.name}-store")

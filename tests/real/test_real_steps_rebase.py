@@ -4,47 +4,131 @@ from __future__ import annotations
 
 import json
 import re
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
 
 import pytest
-from stepyard import Steps, changes, images, steps_begun, write
+from stepyard import Image, Steps, changes, images, steps_begun, write
+
+from stackyard.system.mirror import SNAPSHOTS, mirror
 
 pytestmark = pytest.mark.real
 
-REBASE = """
+BASE = "{debian: bookworm}"
+HELD = "{debian: bookworm, snapshot: 20260115T000000Z}"
+STACK = """
 layers:
-  base: {from: {debian: bookworm}, apt: [python3MORE]}
-  tools: {on: base, apt: [zip], run: ["zip -v | head -1 > /zip"]}
+  base: {from: BASE, apt: [python3]}
+  tools: {on: base, apt: [tree], run: ["tree --version > /tree"]}
   packages: {on: tools, pip: [humanize], finish: ["python3 -c 'import humanize'; echo 1 > /done"]}
 images:
   packages: {layers: [packages]}
 """
 
 
-def test_a_new_base_leaves_packages_as_they_are(steps: Steps) -> None:
-    yard = steps.yard("rebase", REBASE.replace("MORE", ""))
-    old = images(yard, "old")["packages:default"]
-    write(yard, "stackyard.yaml", REBASE.replace("MORE", ", tree"))
-    yard.run("lock")
-    assert set(changes(yard)) == {
-        *("base debian bookworm", "apt tools", "run tools", "finish packages"),
-        "image packages:default",
-    }
-    (line,) = [x for x in yard.run("plan").stdout.splitlines() if x.startswith("upgrade ")]
-    assert re.search(r"nodes that have it pull about \d+\.\d MB of \d+\.\d MB \(base debian", line)
-    (told,) = json.loads(yard.run("plan", "--json").stdout)["upgrades"].values()
+@dataclass
+class Archive:
+    """A snapshot archive on loopback: where it is, and what it was asked for."""
 
-    begun = steps_begun(yard.run("build").stderr)
-    assert begun == ["apt tools", "run tools", "finish packages"]
+    url: str = ""
+    asked: list[str] = field(default_factory=list)
+
+
+@pytest.fixture(scope="module")
+def archive() -> Iterator[Archive]:
+    """It sends all who ask for one moment to where today's packages are."""
+    found = Archive()
+    here = mirror()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            found.asked.append(self.path)
+            for folder, site in (("debian", here.main), ("debian-security", here.security)):
+                before, held, rest = self.path.partition(f"/archive/{folder}/20260115T000000Z/")
+                if held and not before:
+                    self.send_response(302)
+                    self.send_header("Location", f"{site}/{rest}")
+                    break
+            else:
+                self.send_response(404)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *args: object) -> None:
+            """Say nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+    found.url = f"http://127.0.0.1:{server.server_port}/archive"
+    yield found
+    server.shutdown()
+    server.server_close()
+
+
+@dataclass(frozen=True)
+class Moved:
+    """An image before and after its base was held to a moment of the archive."""
+
+    old: Image
+    new: Image
+    changed: dict[str, str]
+    line: str
+    cost: dict[str, Any]
+    told: str
+    asked: list[str]
+
+
+@pytest.fixture(scope="module")
+def moved(steps: Steps, archive: Archive) -> Moved:
+    env = {SNAPSHOTS: archive.url.replace("//", "//user:hunter2@"), "no_proxy": "127.0.0.1"}
+    yard = Steps(steps.place, {**steps.env, **env}).yard("rebase", STACK.replace("BASE", BASE))
+    old = images(yard, "old")["packages:default"]
+    assert archive.asked == []
+    write(yard, "stackyard.yaml", STACK.replace("BASE", HELD))
+    yard.run("lock")
+    before = len(archive.asked)
+    (line,) = [x for x in yard.run("plan").stdout.splitlines() if x.startswith("upgrade ")]
+    (cost,) = json.loads(yard.run("plan", "--json").stdout)["upgrades"].values()
+    changed = changes(yard)
+    told = yard.run("build").stderr
     new = images(yard, "new")["packages:default"]
-    assert "usr/bin/tree" in new.files
-    (packages,) = set(old.blobs) & set(new.blobs)
-    assert packages == old.blobs[-2] == new.blobs[-2]
-    sizes = {layer["digest"]: layer["size"] for layer in new.manifest["layers"]}
-    pulled = sum(size for digest, size in sizes.items() if digest not in old.blobs)
+    return Moved(old, new, changed, line, cost, told, archive.asked[before:])
+
+
+def test_a_new_base_leaves_packages_as_they_are(moved: Moved) -> None:
+    system = ["apt tools", "run tools", "finish packages"]
+    assert steps_begun(moved.told) == system
+    assert set(moved.changed) >= {*system, "image packages:default"}
+    assert not {step for step in moved.changed if step.startswith("packages")}
+    assert moved.new.text("done") == "1"
+    assert moved.old.blobs[-2] == moved.new.blobs[-2]
+
+
+def test_what_an_upgrade_costs_is_told_before(moved: Moved) -> None:
+    sizes = {layer["digest"]: layer["size"] for layer in moved.new.manifest["layers"]}
+    pulled = sum(size for digest, size in sizes.items() if digest not in moved.old.blobs)
+    assert re.search(r"nodes that have it pull about \d+\.\d [kM]B of \d+\.\d MB", moved.line)
     # Said before the steps were run, so near is all that it can be.
-    assert told["estimated"] is True
-    assert told["pulled"] == pytest.approx(pulled, rel=0.02)
-    assert told["total"] == pytest.approx(sum(sizes.values()), rel=0.02)
+    assert moved.cost["estimated"] is True
+    assert moved.cost["unknown"] == []
+    assert moved.cost["pulled"] == pytest.approx(pulled, rel=0.02)
+    assert moved.cost["total"] == pytest.approx(sum(sizes.values()), rel=0.02)
+
+
+def test_apt_is_held_to_the_moment_of_the_base(moved: Moved, archive: Archive) -> None:
+    assert any(path.endswith(".deb") and "/tree/" in path for path in moved.asked)
+    assert any(path.endswith("/bookworm-security/InRelease") for path in moved.asked)
+    (path,) = re.findall(r"log: (\S+/tools-apt-\S+)", moved.told)
+    log = Path(path).read_text()
+    assert set(re.findall(r"https?://([^/\s]+)/", log)) <= {archive.url.split("/")[2]}
+    assert "hunter2" not in log
+    kept = moved.new.text("etc/apt/sources.list")
+    assert "snapshot.debian.org/archive/debian/20260115T000000Z/" in kept
+    assert "127.0.0.1" not in kept
 
 
 DIAMOND = """

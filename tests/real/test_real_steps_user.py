@@ -113,6 +113,7 @@ def user(steps: Steps) -> Iterator[User]:
             yield User(folder)
         finally:
             run("userdel", NAME)
+            run("rm", "-rf", folder / "store")
 
 
 def test_an_ordinary_user(user: User) -> None:

@@ -33,12 +33,16 @@ class Named:
     manifest: Descriptor
 
     def __str__(self) -> str:
-        article = "an" if self.kind.startswith("oci") else "a"
-        return f"{self.name}, {article} {_KINDS.get(self.kind, self.kind)}"
+        return f"{self.name}, {_KINDS[self.kind]}"
 
 
-_KINDS = {"reference": "image in a registry", "target": "target of the stack file"}
-_KINDS |= {"oci": "OCI layout", "docker-archive": "docker archive", "oci-archive": "OCI archive"}
+_KINDS = {
+    "reference": "an image in a registry",
+    "target": "a target of the stack file",
+    "oci": "an OCI layout",
+    "docker-archive": "a docker archive",
+    "oci-archive": "an OCI archive",
+}
 
 
 @dataclass(frozen=True)
