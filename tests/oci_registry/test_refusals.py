@@ -276,3 +276,21 @@ def test_what_did_not_change_is_asked_for_once_a_tag(
     assert len(report.present) == 2
     asked = [(s.method, s.path) for s in server.seen if s.path != "/v2/"]
     assert asked == [("HEAD", "/v2/a/b/manifests/x"), ("HEAD", "/v2/a/b/manifests/y")]
+
+
+def test_what_a_look_up_found_is_not_asked_again(
+    kit: Any, serve: Any, store: Store, plain: Plain
+) -> None:
+    server = serve(plain)
+    image = kit.image(store, b"one")
+    with kit.client(server.host) as client:
+        session = Push(client, "a/b")
+        session.known(image, "x")
+        assert session.manifest(store, image, ["x"]).tags == ("x",)
+        assert [s.method for s in server.seen if s.path != "/v2/"] == []
+        other = kit.image(store, b"two")
+        session.manifest(store, other, ["x"])
+    assert [s.path.rpartition("/")[2] for s in server.asked("PUT", "/manifests/")] == [
+        other.digest,
+        "x",
+    ]

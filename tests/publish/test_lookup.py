@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 from registryserver import ask
-from yard import STACK, Yard
+from yard import STACK, Done, Yard
 
 pytestmark = pytest.mark.real
 ONLINE = {"STACKYARD_OFFLINE": ""}
@@ -26,6 +27,10 @@ def runner(tmp_path: Path) -> Path:
     return tmp_path / "runner"
 
 
+def pushes(done: Done) -> list[dict[str, Any]]:
+    return [event for event in done.events if event["event"] == "pushed"]
+
+
 def plan(yard: Yard, store: Path) -> dict[str, tuple[str, str]]:
     steps = yard.run("plan", "--json", store=store, env=ONLINE).json["steps"]
     return {f"{s['kind']} {s['name']}": (s["action"], s["reason"]) for s in steps}
@@ -34,8 +39,7 @@ def plan(yard: Yard, store: Path) -> dict[str, tuple[str, str]]:
 def test_an_empty_store_has_nothing_to_do(pushed: Yard, runner: Path) -> None:
     assert set(plan(pushed, runner).values()) == {("reuse", "in the registry")}
     done = pushed.run("push", "--json", store=runner, env=ONLINE)
-    assert {e["event"] for e in done.events} == {"pushed"}
-    assert sum(e["uploaded"] + e["mounted"] for e in done.events) == 0
+    assert sum(e["uploaded"] + e["mounted"] for e in pushes(done)) == 0
     blobs = list((runner / "blobs" / "sha256").iterdir())
     assert max(blob.stat().st_size for blob in blobs) < 10_000  # documents, no layers
 
@@ -67,7 +71,7 @@ def test_a_new_image_takes_blobs_over_from_its_siblings(
 ) -> None:
     pushed.change("  left: {layers: [left]}", "  left: {layers: [left]}\n  new: {layers: [left]}")
     done = pushed.run("push", "--json", "new", store=runner, env=ONLINE)
-    event = next(e for e in done.events if e["event"] == "pushed")
+    [event] = pushes(done)
     assert event["uploaded"] < 20_000  # the config; layers are mounted
     manifest, _ = ask(registry, "hub/new/manifests/latest")
     for layer in manifest["layers"]:
@@ -113,7 +117,7 @@ def test_platforms_of_several_machines_are_merged(yard: Yard, registry: str, run
     index, _ = ask(registry, "hub/top/manifests/latest")
     assert [m["platform"]["architecture"] for m in index["manifests"]] == ["amd64", "arm64"]
     again = yard.run("push", "--json", store=runner.with_name("fourth"), env=ONLINE)
-    assert sum(e["uploaded"] for e in again.events) == 0
+    assert sum(e["uploaded"] for e in pushes(again)) == 0
 
 
 def test_a_registry_that_is_not_there_is_told_once(locked: Yard) -> None:

@@ -35,10 +35,11 @@ def test_builds_pushes_and_pushes_nothing_twice(locked: Yard, registry: str) -> 
         assert all(layer["digest"] for layer in manifest["layers"])
     again = locked.run("push", "--json")
     assert "nothing to do" not in again.out
-    assert {e["event"] for e in again.events} == {"pushed"}
-    assert sum(e["uploaded"] for e in again.events) == 0
+    pushed = [event for event in again.events if event["event"] == "pushed"]
+    assert len(pushed) == 3
+    assert sum(e["uploaded"] for e in pushed) == 0
     offered = locked.run("profiles").out
-    for event in again.events:
+    for event in pushed:
         if event["image"] != "left":
             assert event["reference"] in offered
 

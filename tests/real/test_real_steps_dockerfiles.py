@@ -112,6 +112,27 @@ def test_siblings_are_built_at_once(made: dict[str, Image]) -> None:
     assert right < left_end
 
 
+def test_a_sibling_that_ends_first(steps: Steps) -> None:
+    """buildah clears away nameless parents, and all that stands on them, with their last child."""
+    text = """
+layers:
+  base: {from: {rootfs: root.tar}}
+  quick: {on: base, containerfile: quick/Dockerfile}
+  slow: {on: base, containerfile: slow/Dockerfile}
+  same: {on: base, containerfile: same/Dockerfile}
+images:
+  quick: {layers: [quick]}
+  same: {layers: [same]}
+  slow: {layers: [slow]}
+"""
+    one = "ARG B\nFROM $B\nRUN sleep {0} && echo {0} > /slept\n"
+    files = {"quick/Dockerfile": one.format("0"), "slow/Dockerfile": one.format("2")}
+    files["same/Dockerfile"] = "ARG B\nFROM $B\n"
+    yard = steps.yard("quick", text, files, store="quick-store")
+    yard.run("build", "--jobs", "3")
+    assert images(yard, "layout")["slow:default"].text("slept") == "2"
+
+
 def test_one_job_builds_one_at_a_time(steps: Steps) -> None:
     yard = steps.yard("one-job", STACK, FILES, store="one-job-store")
     yard.run("build", "--jobs", "1")

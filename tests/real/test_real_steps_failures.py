@@ -126,7 +126,7 @@ def test_an_engine_that_is_killed(steps: Steps) -> None:
 
 COPIES = {
     "missing": "COPY missing /",
-    "outside": "COPY ../outside /",
+    "outside": "COPY ../out/side /",
     "link": "COPY link /",
     "hidden": "ADD hidden /",
 }
@@ -136,8 +136,8 @@ def test_files_that_are_not_in_the_context(steps: Steps) -> None:
     layers = "".join(f"  {n}: {{on: base, containerfile: {n}/Dockerfile}}\n" for n in COPIES)
     targets = "".join(f"  {name}: {{layers: [{name}]}}\n" for name in COPIES)
     files = {f"{n}/Dockerfile": f"ARG B\nFROM $B\n{copy}\n" for n, copy in COPIES.items()}
-    files |= {"hidden/.dockerignore": "hidden\n", "hidden/hidden": "h", "outside": "not for you"}
-    links = {"link/link": "../outside"}
+    files |= {"hidden/.dockerignore": "hidden\n", "hidden/hidden": "h", "out/side": "not for you"}
+    links = {"link/link": "../out/side"}
     yard = steps.yard("copies", f"{HEAD}{layers}images:\n{targets}", files, links=links)
     told = yard.run("build", exits=2).stderr
     for name, copy in COPIES.items():

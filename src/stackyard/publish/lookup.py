@@ -18,6 +18,7 @@ from stackyard.build.plan import Plan
 from stackyard.build.results import Made
 from stackyard.build.steps import BaseStep
 from stackyard.errors import OutsideError
+from stackyard.oci.blob import is_whole
 from stackyard.oci.descriptor import Descriptor, Platform
 from stackyard.oci.reference import Reference
 from stackyard.oci.registry.client import Registry
@@ -78,7 +79,7 @@ class Remote:
             OutsideError: the registry or the disk failed, or a blob is damaged.
         """
         wanted = [*(layer.descriptor.digest for layer in made.layers), *(made.blobs or ())]
-        missing = [digest for digest in dict.fromkeys(wanted) if not self.store.has(digest)]
+        missing = [digest for digest in dict.fromkeys(wanted) if digest in self._blobs]
         each(self.fetch, missing, _AT_ONCE, threading.Event())
         return made
 
@@ -89,7 +90,7 @@ class Remote:
             OutsideError: as `pull`.
         """
         parts = children(self.store.read(manifest.digest), manifest)
-        missing = [blob.digest for blob in parts if not self.store.has(blob.digest)]
+        missing = [blob.digest for blob in parts if blob.digest in self._blobs]
         each(self.fetch, missing, _AT_ONCE, threading.Event())
 
     def fetch(self, digest: str) -> None:
@@ -100,7 +101,7 @@ class Remote:
         """
         place, blob = self._blobs[digest]
         with place.client.turn(digest):
-            if not self.store.has(digest):
+            if not is_whole(self.store.blob_path(digest), blob.size):
                 fetch(
                     place.client,
                     place.repository,

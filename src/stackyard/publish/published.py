@@ -62,20 +62,25 @@ def published_image(
         OutsideError: the registry cannot be asked, or answers nonsense.
     """
     client, repository = place.client, place.repository
-    if client.exists(repository, tag) is None:
+    there = client.exists(repository, tag)
+    if there is None:
         return None
-    found, data = client.manifest(repository, tag)
     doing = f"reading {client.registry}/{repository}:{tag}"
+    found, data = _document(place, there, store)
     document = read_document(data, found.media_type, doing)
     if found.media_type in INDEX_TYPES:
         fitting = [m for m in document.manifests if m.platform and fits(m.platform, platform)]
         if not fitting:
             return None
-        found, data = client.manifest(repository, fitting[0].digest)
+        found, data = _document(place, fitting[0], store)
         document = read_document(data, found.media_type, doing)
     if not document.blobs:
         return None
-    config = small(client, repository, document.blobs[0], CONFIG_LIMIT)
+    blob = document.blobs[0]
+    if store.has(blob.digest):
+        config = store.read(blob.digest)
+    else:
+        config = small(client, repository, blob, CONFIG_LIMIT)
     try:
         image = _read(replace(found, platform=platform), parse(data), parse(config), document.blobs)
     except (ValueError, KeyError, TypeError, AttributeError):
@@ -83,6 +88,13 @@ def published_image(
     store.put(config, document.blobs[0].media_type)
     store.put(data, found.media_type)
     return image
+
+
+def _document(place: Place, wanted: Descriptor, store: Store) -> tuple[Descriptor, bytes]:
+    """A manifest or an index: from the store, where it is there, checked in both cases."""
+    if store.has(wanted.digest):
+        return wanted, store.read(wanted.digest)
+    return place.client.manifest(place.repository, wanted.digest)
 
 
 def _read(

@@ -24,7 +24,7 @@ from stackyard.publish.attest import Attest
 from stackyard.publish.editions import Edition
 from stackyard.publish.lookup import Remote
 from stackyard.publish.naming import repository
-from stackyard.publish.tags import base_tag
+from stackyard.publish.tags import base_tag, key_tag
 from stackyard.stack.values import Stack, Target
 
 _AT_ONCE = 8
@@ -86,7 +86,11 @@ class Uploader:
             for image, reference in names.items()
         }
         self._bases: dict[str, Made] = {}
-        self._first_user = _first_users(plan)
+        self._first_user = _first_users(plan, remote)
+        for target, key in plan.images.items():
+            there = remote.made[key].manifest if key in remote.images else None
+            if there:
+                self._pushes[target.image].known(there, key_tag(target.variant, key))
         self._pool = ThreadPoolExecutor(_AT_ONCE)
         self._early: list[Future[bool]] = []
 
@@ -196,9 +200,12 @@ class Uploader:
         return [blob for blob in parts if not self._store.has(blob.digest)]
 
 
-def _first_users(plan: Plan) -> dict[str, str]:
+def _first_users(plan: Plan, remote: Remote) -> dict[str, str]:
+    """For each step below images that are not there yet, the first of these images."""
     users: dict[str, str] = {}
-    for target in plan.images:
+    for target, key in plan.images.items():
+        if key in remote.images:
+            continue
         for need in plan.image_step(target).needs:
             users.setdefault(need, target.image)
     return users

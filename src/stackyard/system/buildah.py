@@ -36,6 +36,7 @@ from stackyard.system.machine import isolation
 from stackyard.system.mountpoints import mount_targets
 from stackyard.system.spawn import run_engine
 
+_PARENT = "localhost/stackyard-parent"
 _IDENTITY = "io.buildah.version"
 _KNOWS_HEREDOCS = (1, 33)
 _KEEPS_MOUNTPOINTS = (1, 31)
@@ -84,7 +85,8 @@ class Buildah:
                 return Result(archives, config)
             return Result(archives, config, mount_targets(job.containerfile))
         finally:
-            self._quietly("rmi", "--force", image)
+            if image != parent:  # as it is when the instructions change nothing
+                self._quietly("rmi", "--force", image)
 
     def _run_build(
         self, job: Job, parent: str, file: Path, kind: str, hear: Hear, timeout: float = 0
@@ -144,15 +146,19 @@ class Buildah:
         id_ = hex_of(sha256(config_document(parent)))
         with self._guard:
             lock = self._parents.setdefault(id_, threading.Lock())
+        # With the last step that stands on it, and with all containers on it, buildah
+        # removes an image that has no name.
+        name = f"{_PARENT}:{id_}"
         with lock:
-            if not self._has(id_):
+            if not self._has(name):
                 self._pull(parent, job.scratch / "parent", job.timeout)
+                self._do(["tag", id_, name], lambda _: None, job.timeout)
         used = self._home / "used" / id_
         used.touch()
         return id_
 
-    def _has(self, id_: str) -> bool:
-        return self._ask("inspect", "--type", "image", id_, check=False) != ""
+    def _has(self, name: str) -> bool:
+        return self._ask("inspect", "--type", "image", name, check=False) != ""
 
     def _pull(self, parent: Parent, folder: Path, timeout: float) -> None:
         with disk(f"writing to {folder}"):

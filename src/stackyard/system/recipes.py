@@ -20,6 +20,8 @@ SOURCES = "stackyard-apt-sources"
 MARK = "==> "
 """Begins the line that says which command runs."""
 
+# Engines hear standard output and error apart, and then not in order.
+_ONE_STREAM = "exec 2>&1"
 _LISTS = "/var/lib/apt/lists"
 
 
@@ -64,7 +66,7 @@ def commands(lines: Sequence[str], script: str | None = None) -> str:
             f"fi\n"
             f"exec /bin/sh -eu {shlex.quote(path)}"
         )
-    return "\n".join(["set -eu", *body, ""])
+    return "\n".join(["set -eu", _ONE_STREAM, *body, ""])
 
 
 def _marked(number: int, of: int, command: str) -> str:
@@ -108,6 +110,7 @@ def apt_containerfile(lists: str, *, sources: bool) -> str:
 # With SOURCE_DATE_EPOCH Python packages get bytecode that does not depend on times.
 _APT = """\
 set -eu
+exec 2>&1
 export DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8 SOURCE_DATE_EPOCH=315532800
 if ! command -v apt-get >/dev/null; then
     echo 'there is no apt-get: apt needs a base that is Debian or stems from it' >&2

@@ -71,8 +71,8 @@ def fetch(
 
         client.patience.through(attempt, stop, lambda: writer.size)
         try:
-            # Waiting for the disk would double the time of a pull, for what can be
-            # fetched again: `pull` looks at sizes, so it does when it was cut short.
+            # Waiting for the disk would take a third of a pull's time more, for what can
+            # be fetched again: `pull` looks at sizes, so it does when it was cut short.
             writer.commit(blob.media_type, expect=blob.digest, expect_size=blob.size, sync=False)
         except OutsideError as error:
             name = f"{client.registry}/{repository}"

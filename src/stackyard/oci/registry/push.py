@@ -80,6 +80,18 @@ class Push:
         self._uploaded: dict[str, Descriptor] = {}
         self._mounted: dict[str, Descriptor] = {}
         self._present: dict[str, Descriptor] = {}
+        self._there: set[str] = set()
+        self._named: dict[str, str] = {}
+
+    def known(self, manifest: Descriptor, *tags: str) -> None:
+        """Take note of what a look-up found in the repository, so that it is not asked again.
+
+        Args:
+            manifest: an image or an index that is there.
+            tags: those that name it.
+        """
+        self._there.add(manifest.digest)
+        self._named.update(dict.fromkeys(tags, manifest.digest))
 
     def stop(self) -> None:
         """Give up: transfers that are under way in other threads end soon."""
@@ -113,7 +125,7 @@ class Push:
         """
         tags = _checked(tags)
         moving = self._to_move(manifest, tags)
-        self._image(store, manifest, there=len(moving) < len(tags))
+        self._image(store, manifest)
         return self._tagged(store, manifest, tags, moving)
 
     def index(self, store: Store, index: Descriptor, tags: Sequence[str]) -> PushReport:
@@ -124,7 +136,7 @@ class Push:
         """
         tags = _checked(tags)
         moving = self._to_move(index, tags)
-        if len(moving) == len(tags) and not self._has_manifest(index):
+        if not self._has_manifest(index):
             document = self._document(store, index)
             for manifest in document.manifests:
                 self._image(store, manifest)
@@ -148,9 +160,9 @@ class Push:
             self._advance(blob.size)
         return into
 
-    def _image(self, store: Store, manifest: Descriptor, *, there: bool = False) -> None:
+    def _image(self, store: Store, manifest: Descriptor) -> None:
         blobs = {blob.digest: blob for blob in self._document(store, manifest).blobs}
-        if there or self._has_manifest(manifest):
+        if self._has_manifest(manifest):
             # A registry takes a manifest only when it has what the manifest names.
             rest = {d: b for d, b in blobs.items() if d not in self._settled()}
             with self._lock:
@@ -167,22 +179,36 @@ class Push:
             return {*self._uploaded, *self._mounted, *self._present}
 
     def _has_manifest(self, manifest: Descriptor) -> bool:
-        found = self._client.exists(self._repository, manifest.digest, push=True)
-        return found is not None and found.size == manifest.size
+        if manifest.digest not in self._there:
+            found = self._client.exists(self._repository, manifest.digest, push=True)
+            if found is None or found.size != manifest.size:
+                return False
+            self._there.add(manifest.digest)
+        return True
 
     def _put(self, store: Store, manifest: Descriptor, reference: str) -> None:
         data = store.read(manifest.digest)
         self._client.put_manifest(self._repository, reference, data, manifest.media_type)
+        self._there.add(manifest.digest)
 
     def _to_move(self, manifest: Descriptor, tags: Sequence[str]) -> list[str]:
         """The tags that do not name the manifest yet; one that does says that it is there."""
-        found = {tag: self._client.exists(self._repository, tag, push=True) for tag in tags}
-        return [tag for tag, at in found.items() if at is None or at.digest != manifest.digest]
+        moving = [tag for tag in tags if not self._names(tag, manifest)]
+        if len(moving) < len(tags):
+            self._there.add(manifest.digest)
+        return moving
+
+    def _names(self, tag: str, manifest: Descriptor) -> bool:
+        if tag in self._named:
+            return self._named[tag] == manifest.digest
+        found = self._client.exists(self._repository, tag, push=True)
+        return found is not None and found.digest == manifest.digest
 
     def _tagged(
         self, store: Store, manifest: Descriptor, tags: Sequence[str], moving: Sequence[str]
     ) -> PushReport:
         for tag in moving:
+            self._named.pop(tag, None)
             self._put(store, manifest, tag)
         with self._lock:
             return PushReport(

@@ -22,7 +22,7 @@ from stackyard.oci.registry.auth import Access
 from stackyard.oci.registry.body import Bytes
 from stackyard.oci.registry.client import Registry
 from stackyard.oci.registry.document import MANIFEST_LIMIT
-from stackyard.oci.registry.faults import from_response, nonsense
+from stackyard.oci.registry.faults import from_response, linked, nonsense
 from stackyard.oci.registry.request import Request
 from stackyard.oci.registry.rewrite import read_tag, rewrite
 
@@ -170,7 +170,7 @@ def _by_api(client: Registry, repository: str, digest: str, doing: str) -> list[
             return None
         found += _read(data, doing, client)
         following = response.links.get("next", {}).get("url")
-        address = str(response.url.join(following)) if following else None
+        address = linked(response, following, doing) if following else None
     return found
 
 
