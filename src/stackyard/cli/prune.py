@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import re
-import sys
 from pathlib import Path
 from typing import IO
 
 import click
 
 from stackyard.cli import options
-from stackyard.errors import InputError
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 _OF_STORE = {
@@ -150,23 +148,3 @@ def _files(paths: tuple[Path, ...]) -> list[Path]:
         return list(paths)
     default = Path(options.STACK_FILE)
     return [default] if default.exists() else []
-
-
-def agreed(*, yes: bool, as_json: bool) -> bool:
-    """Whether to go on: asked on a terminal.
-
-    Raises:
-        InputError: there is nobody to ask.
-    """
-    if yes:
-        return True
-    if as_json or not sys.stdin.isatty():
-        why = "with --json nobody is asked" if as_json else "nobody can be asked on a pipe"
-        raise InputError(
-            f"nothing was removed: {why}",
-            hint="look at it with --dry-run, then run again with --yes",
-        )
-    if click.confirm("Remove all this?", err=True):
-        return True
-    click.echo("nothing was removed", err=True)
-    return False

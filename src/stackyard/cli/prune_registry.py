@@ -14,7 +14,7 @@ import click
 
 from stackyard.build.project import open_project
 from stackyard.build.selection import select
-from stackyard.cli.prune import agreed
+from stackyard.cli.agreement import agreed
 from stackyard.cli.tables import size, table
 from stackyard.errors import InputError
 from stackyard.oci.reference import Reference

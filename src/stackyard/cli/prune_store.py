@@ -13,7 +13,7 @@ import click
 
 from stackyard.build.project import open_project
 from stackyard.build.retained import retained
-from stackyard.cli.prune import agreed
+from stackyard.cli.agreement import agreed
 from stackyard.cli.tables import size, table
 from stackyard.oci.collect import Since, find, remove
 from stackyard.oci.leftovers import Item
