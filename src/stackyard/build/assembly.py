@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+from stackyard.build.chain import BELOW
 from stackyard.build.clashes import refuse_clashes
 from stackyard.build.configs import apply
 from stackyard.build.intruders import refuse_intruders
@@ -127,7 +128,7 @@ def _history(step: Step, made: Made) -> History:
     elif isinstance(step, AptStep):
         held = " ".join(_with_versions(step, made))
     else:
-        held = " ".join(sorted(step.facts))
+        held = " ".join(name for name in step.facts if name != BELOW)
     return History(
         created_by=f"stackyard {step.kind} {step.name}: {held}"[:4000],
         comment=f"layers: {' '.join(step.layers)}",

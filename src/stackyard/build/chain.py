@@ -29,6 +29,8 @@ from stackyard.system.step import Apt, Commands, Instructions, Work
 _CONVENTIONAL = ("apt.txt", "requirements.txt", "Containerfile.j2")
 """Files of a layer's folder that are other steps' business."""
 _SHOWN = 60
+BELOW = "what it stands on"
+"""The fact of a step that stands for all that is below it."""
 
 
 @dataclass
@@ -131,7 +133,7 @@ class Chains:
             key=key_of(kind.kind, below=under, facts=facts, work=_decisive(work)),
             scope=own.base.scope,
             needs=tuple(step.key for step in below),
-            facts=facts | {"what it stands on": key_of("below", keys=under)},
+            facts=facts | {BELOW: key_of("below", keys=under)},
             layers=(layer.name,),
             work=work,
             env=env,
@@ -148,7 +150,7 @@ def _accounts(own: Family, layer: Layer, chain: tuple[Step, ...]) -> AccountsSte
         key=key_of("accounts", base=chain[-1].key, users=list(described.items())),
         scope=own.base.scope,
         needs=tuple(step.key for step in chain),
-        facts=described | {"base": own.base.facts["base"], "what it stands on": chain[-1].key},
+        facts=described | {"base": own.base.facts["base"], BELOW: chain[-1].key},
         layers=(layer.name,),
         users=(user,),
     )
