@@ -100,7 +100,8 @@ def _show(plan: Plan, costs: Mapping[Target, Upgrade]) -> None:
     if plan.to_build:
         click.echo(f"{len(plan.to_build)} to build, {reused} reused")
     else:
-        click.echo(f"nothing to do: all {reused} steps are there")
+        where = "in the store" if all(d.here for d in plan.decisions.values()) else "there"
+        click.echo(f"nothing to do: all {reused} steps are {where}")
 
 
 def _cost(cost: Upgrade) -> str:
