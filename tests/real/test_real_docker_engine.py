@@ -98,11 +98,14 @@ def build(
         told = {"parent": parent, "scratch": place / "scratch", "context": place / "context"}
         return engine.build(Job(text, "BASE", **{**told, **other}), heard.append)
 
+    before = _repositories(docker)
     yield call
-    assert set(docker("images", "--all", "--format", "{{.Repository}}").split()) <= {
-        "localhost/stackyard-parent"
-    }
+    assert _repositories(docker) - before <= {"localhost/stackyard-parent"}
     assert docker("ps", "--all", "--quiet") == ""
+
+
+def _repositories(docker: engines.Docker) -> set[str]:
+    return set(docker("images", "--all", "--format", "{{.Repository}}").split())
 
 
 def contents(result: Result) -> dict[str, bytes | None]:
@@ -269,7 +272,7 @@ def test_a_command_that_fails(build: Build, heard: list[str]) -> None:
         (HEAD + "COPY missing /\n", r"^COPY missing /: .*not found"),
         (HEAD + "COPY ../../etc/passwd /\n", r"^COPY \S+ /: .* lstat /etc: no such file"),
         (HEAD + "COPY --from=nobody.invalid/x /f /\n", "nobody.invalid/x"),
-        (HEAD + "FOO bar\n", "unknown instruction: FOO"),
+        (HEAD + "FOO bar\n", "unknown instruction 'FOO'"),
         (HEAD + "USER nobodyhere\nRUN true\n", "^RUN true: .*nobodyhere"),
         ("", "cannot be empty"),
         ("FROM $BASE\nRUN true\n", r"\(\$BASE\)"),

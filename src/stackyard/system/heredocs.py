@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 
 from stackyard.errors import InputError
 from stackyard.oci.image import RuntimeConfig
-from stackyard.stack.containerfile import Heredoc, Instruction, escape_of, parse
+from stackyard.stack.containerfile import ContainerfileError, Heredoc, Instruction, escape_of, parse
 from stackyard.stack.flags import written_flag
 from stackyard.stack.shellwords import WordError, expand
 from stackyard.stack.syntax import SPACE
@@ -50,7 +50,10 @@ def without_heredocs(
     Raises:
         InputError: it has one that cannot be said otherwise.
     """
-    instructions = parse(text)
+    try:
+        instructions = parse(text)
+    except ContainerfileError as error:
+        raise InputError(f"line {error.line}: {error.message}", hint=error.hint) from error
     if not any(instruction.heredocs for instruction in instructions):
         return text
     escape = escape_of(text)
