@@ -229,7 +229,15 @@ def measure(images: int, variants: int, tangled: bool, *, rounds: int, profile: 
         path.write_text(stack_file(shape, variants))
         lock = lock_for(shape, path)
         write_lock(path.with_suffix(".lock"), lock)
-        plan = [stackyard, "plan", "--file", str(path), "--store", str(Path(folder, "store"))]
+        plan = [
+            stackyard,
+            "plan",
+            "--offline",
+            "--file",
+            str(path),
+            "--store",
+            str(Path(folder, "store")),
+        ]
         read = [sys.executable, "-c", _READ, str(path)]
         taken: dict[str, list[Run]] = {"plan": [], "read": []}
         for _ in range(rounds):

@@ -159,7 +159,7 @@ class Stack:
         with (
             log.open("w") as err,
             subprocess.Popen(
-                [self._program, "push", "--json", *self._where(store)],
+                [self._program, "push", "--json", "--no-attest", *self._where(store)],
                 env=self._env,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
