@@ -133,3 +133,11 @@ def test_parent_is_a_word_of_templates(refused: Refused) -> None:
     assert "found 'parent', expected a variable's name" in refused(
         "vars: {parent: x}\n" + layer("")
     )
+
+
+def test_a_containerfile_that_is_wrong_still_has_secrets(refused: Refused) -> None:
+    layer = "{from: debian:12, containerfile: C, secrets: [token]}"
+    text = f"layers: {{b: {layer}}}\nimages: {{i: {{layers: b}}}}\n"
+    message = refused(text, {"C": "FROM debian:12\n"})
+    assert "last stage" in message
+    assert "secrets" not in message

@@ -12,7 +12,9 @@ from stackyard.cli.tables import size, table
 
 
 def show_images(images: Sequence[BuiltImage]) -> None:
-    """Images with their sizes, and what they share."""
+    """Images with their sizes, and what they share; nothing when there is none."""
+    if not images:
+        return
     uses = Counter(digest for image in images for digest in image.blobs)
     rows = [
         (

@@ -61,7 +61,7 @@ def make_layer(written: Written) -> Layer | None:
         secrets=tuple(dict.fromkeys(source.secrets)),
         test=tuple(source.test),
     )
-    _check_mounts(written, made)
+    _check_mounts(written, made, has_file=bool(source.containerfile or folder.containerfile))
     return made
 
 
@@ -152,12 +152,13 @@ def _containerfile(written: Written, source: LayerSource, folder: Folder) -> Con
     return None
 
 
-def _check_mounts(written: Written, layer: Layer) -> None:
+def _check_mounts(written: Written, layer: Layer, *, has_file: bool) -> None:
+    # A Containerfile that is wrong is one all the same; what is wrong with it is told.
     commands = layer.run or layer.script or layer.finish
     if layer.cache and not commands:
         hint = "in a Containerfile write RUN --mount=type=cache,target=DIR"
         written.fail(("cache",), "it is for run, run.sh and finish, and there is none", hint)
-    if layer.secrets and not commands and layer.containerfile is None:
+    if layer.secrets and not commands and not has_file:
         message = "they are for run, run.sh, finish and containerfile, and there is none"
         written.fail(("secrets",), message, "remove them, or the step that needs them is missing")
 

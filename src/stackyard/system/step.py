@@ -132,7 +132,7 @@ def run_step(
     with (
         here.store.scratch() as scratch,
         open_log(log, f"{about}, by {engine.name}", secrets, say) as heard,
-        _explained(about, heard, secrets),
+        _explained(about, heard, secrets, scratch),
     ):
         job = _job(work, parent, here, secrets, scratch)
         result = engine.build(job, heard)
@@ -216,12 +216,12 @@ def _apt_sources(work: Apt) -> Secrets:
 
 
 @contextmanager
-def _explained(about: str, log: StepLog, secrets: Secrets) -> Iterator[None]:
-    """Errors name the step, the command and the log, and hold no secret."""
+def _explained(about: str, log: StepLog, secrets: Secrets, scratch: Path) -> Iterator[None]:
+    """Errors name the step, the command and the log, and hold no secret and no place of ours."""
     try:
         yield
     except StackyardError as error:
-        what, told = error.message, ""
+        what, told = error.message.replace(f'"{scratch / "context"}"', "the context"), ""
         if isinstance(error, CommandFailed):
             command = log.command or error.instruction
             what = f"{command}: ended with exit status {error.status}"
