@@ -102,5 +102,5 @@ def finish(built: Built) -> None:
         kind = type(worst)
     raise kind(
         "\n".join([*lines, f"not built: {incomplete}" if incomplete else ""]).strip(),
-        hint="what did not depend on it was built; run the command again when it is mended",
+        hint="what was built is kept; run the command again when it is mended",
     )
