@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -12,7 +11,7 @@ from stackyard.build.chain import BELOW
 from stackyard.build.clashes import refuse_clashes
 from stackyard.build.configs import apply
 from stackyard.build.intruders import refuse_intruders
-from stackyard.build.results import Made
+from stackyard.build.results import Made, blob_sizes
 from stackyard.build.steps import AptStep, EngineStep, GroupStep, ImageStep, Step
 from stackyard.oci.assemble import assemble
 from stackyard.oci.descriptor import Platform
@@ -90,7 +89,7 @@ def assemble_image(
         },
         created=CREATED,
     )
-    return Made(manifest=manifest, blobs=_blobs(store, manifest.digest))
+    return Made(manifest=manifest, blobs=blob_sizes(store, manifest))
 
 
 def _beside_layers(parts: Sequence[tuple[Step, Made]]) -> dict[str, Any]:
@@ -105,11 +104,6 @@ def _marked(layer: Layer, step: Step) -> Layer:
     """A layer that says which step made it, so that a registry can be asked for that."""
     annotations = {STEP_ANNOTATION: step.key, SIZE_ANNOTATION: str(layer.size)}
     return replace(layer, descriptor=replace(layer.descriptor, annotations=annotations))
-
-
-def _blobs(store: Store, digest: str) -> dict[str, int]:
-    document = json.loads(store.read(digest))
-    return {part["digest"]: part["size"] for part in (document["config"], *document["layers"])}
 
 
 def _config(config: RuntimeConfig, step: ImageStep, made: Mapping[str, Made]) -> RuntimeConfig:

@@ -8,7 +8,7 @@ from typing import Literal
 
 from stackyard.build.derive import Derived
 from stackyard.build.reasons import changes
-from stackyard.build.results import Made, last_facts, recall
+from stackyard.build.results import Made, last_facts, recall, recall_key
 from stackyard.build.steps import GroupStep, ImageStep, Step
 from stackyard.oci.store import Store
 from stackyard.stack.values import Target
@@ -141,6 +141,12 @@ def _needed(decisions: Mapping[str, Decision], images: Iterable[str], *, whole: 
         if not is_made and isinstance(step, GroupStep) and step.compiler_base:
             waiting.append(step.compiler_base)
     return needed
+
+
+def parts_of(plan: Plan, store: Store) -> set[str]:
+    """Digests of all that a plan's steps made, once they are done."""
+    made = (recall_key(store, key, whole=lambda _: True) for key in plan.decisions)
+    return {digest for one in made if isinstance(one, Made) for digest in one.digests}
 
 
 _LOST = "no longer whole in the store"

@@ -16,6 +16,7 @@ from stackyard.build.steps import ImageStep, Step
 from stackyard.oci.descriptor import Descriptor
 from stackyard.oci.layer import Layer
 from stackyard.oci.store import Store
+from stackyard.oci.walk import children
 
 
 @dataclass(frozen=True)
@@ -39,11 +40,23 @@ class Made:
     debs: Mapping[str, str] = field(default_factory=dict)
 
     @property
+    def digests(self) -> list[str]:
+        """All that must be in the store for this to count."""
+        found = [*(layer.descriptor.digest for layer in self.layers), *(self.blobs or ())]
+        return [*found, self.manifest.digest] if self.manifest else found
+
+    @property
     def size(self) -> int:
         """Bytes, compressed."""
         if self.blobs is not None:
             return sum(self.blobs.values())
         return sum(layer.descriptor.size for layer in self.layers)
+
+
+def blob_sizes(store: Store, manifest: Descriptor) -> dict[str, int]:
+    """Digests and sizes of a stored manifest's config and layers, for `Made.blobs`."""
+    parts = children(store.read(manifest.digest), manifest)
+    return {part.digest: part.size for part in parts}
 
 
 @dataclass(frozen=True)
@@ -71,9 +84,7 @@ def recall_key(store: Store, key: str, *, whole: Callable[[str], bool]) -> Made 
     made = _read(record)
     if made is None:
         return Lost()
-    digests = [*(layer.descriptor.digest for layer in made.layers), *(made.blobs or ())]
-    digests += [made.manifest.digest] if made.manifest else []
-    return made if all(map(whole, digests)) else Lost()
+    return made if all(map(whole, made.digests)) else Lost()
 
 
 def _read(record: Mapping[str, Any]) -> Made | None:

@@ -78,13 +78,19 @@ class LastBuild:
         try:
             images = [BuiltImage(*image) for image in memo["images"]]
             needed = {image.manifest for image in images}.union(*(i.blobs for i in images))
+            needed.update(map(str, memo["parts"]))
             same = all(_hash(path) == known for path, known in memo["fresh"].items())
         except (AttributeError, KeyError, TypeError, OSError):
             return None  # a damaged record counts as none
         return images if same and all(map(self._store.has, needed)) else None
 
-    def remember(self, images: Iterable[BuiltImage]) -> None:
+    def remember(self, images: Iterable[BuiltImage], parts: Iterable[str] = ()) -> None:
         """Note what was built from the files as they were when this object was made.
+
+        Args:
+            images: what was built.
+            parts: digests of what else a plan would miss if it were gone, such as a
+                base's config.
 
         Raises:
             OutsideError: the disk is full or broken.
@@ -93,6 +99,7 @@ class LastBuild:
             return
         told = [[i.name, i.platform, i.manifest, dict(i.blobs)] for i in images]
         memo = {"state": self._now.state, "fresh": dict(self._now.fresh), "images": told}
+        memo["parts"] = sorted(parts)
         self._store.remember(_KIND, self._key, memo)
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from stackyard.build.caches import packed_wheels
-from stackyard.build.results import Made
+from stackyard.build.results import Made, blob_sizes
 from stackyard.inventory.filesystem import read_files
 from stackyard.oci.image import read_image
 from stackyard.oci.layer import Layer
@@ -107,4 +107,4 @@ def make_accounts(store: Store, below: Sequence[Layer], users: Sequence[User]) -
 def base_result(store: Store, base: PreparedBase) -> Made:
     """A base as a step's result."""
     image = read_image(store, base.manifest)
-    return Made(layers=image.layers, manifest=base.manifest)
+    return Made(layers=image.layers, manifest=base.manifest, blobs=blob_sizes(store, base.manifest))

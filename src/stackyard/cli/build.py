@@ -68,6 +68,7 @@ def command(
             show_images(images)
         return
 
+    from stackyard.build.plan import parts_of
     from stackyard.build.project import open_project
     from stackyard.build.selection import select
     from stackyard.cli.building import build_plan, engine_options, finish, whole_images
@@ -100,7 +101,7 @@ def command(
     # A Python that is installed later would compile what has no bytecode now.
     doubtful = project.stack.bytecode and plan.lacks_bytecode
     if not (built.errors or built.incomplete or doubtful):
-        last.remember(images)
+        last.remember(images, parts_of(plan, store))
     if write:
         click.echo(write(project.stack, built, store), err=True)
     if load:

@@ -134,7 +134,7 @@ class Remote:
     def add_base(self, key: str, image: PublishedImage) -> None:
         """Take in a base, which is an image of its own."""
         with self._lock:
-            self.made[key] = Made(layers=image.layers, manifest=image.manifest)
+            self.made[key] = Made(layers=image.layers, manifest=image.manifest, blobs=image.blobs)
 
 
 def look_up(
