@@ -49,6 +49,8 @@ def test_requirements_are_kept_as_written(text: str) -> None:
         ("--pre", "--pre"),
         ("p==1 --hash=sha256:00", "the lock records them"),
         ("p==1 --config-settings=x", "options"),
+        ("p; 'a' < 'b'", "cannot be evaluated"),
+        ("p; os_name ~= 'x'", "cannot be evaluated"),
     ],
 )
 def test_what_is_no_package_of_an_index_is_refused(text: str, told: str) -> None:

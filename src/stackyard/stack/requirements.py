@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
+from packaging.markers import UndefinedEnvironmentName
 from packaging.requirements import InvalidRequirement, Requirement
 
 from stackyard.errors import Position
@@ -62,6 +63,14 @@ def requirement(text: str) -> str:
         raise RequirementError(f"{text!r} is not a requirement: {reason}", hint) from None
     if parsed.url is not None:
         raise RequirementError(f"{parsed.name!r} is asked for by URL", _WHEELS_HINT)
+    try:
+        # Some that parse compare what cannot be compared.
+        _ = parsed.marker and parsed.marker.evaluate({"extra": ""})
+    except (UndefinedEnvironmentName, ValueError) as error:
+        raise RequirementError(
+            f"{text!r}: its marker cannot be evaluated: {error}",
+            "compare a name such as python_version with a text in quotes",
+        ) from None
     return text
 
 
