@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from xml.etree import ElementTree
 
 import pytest
 from yard import Yard
@@ -63,6 +64,24 @@ def test_the_graph_is_mermaid(locked: Yard, odd: str) -> None:
     assert len(edges) == 3 + 4
 
 
+def test_the_graph_for_graphviz(locked: Yard) -> None:
+    head, *lines, last = locked.run("plan", "--graph", "dot").lines
+    assert (head, last) == ("digraph stack {", "}")
+    assert len([line for line in lines if "[label=<<b>" in line]) == 4 + 3
+    assert len([line for line in lines if " -> " in line]) == 3 + 4
+    told = locked.fail("plan", "--graph", "svg", code=3, env={"PATH": "/nowhere"})
+    assert "apt install graphviz" in told
+
+
+@pytest.mark.real
+def test_the_graph_drawn(locked: Yard) -> None:
+    locked.change("pip: [lefty]", "pip: ['lefty; python_version >= \"3\"']")
+    locked.run("lock")
+    drawing = ElementTree.fromstring(locked.run("plan", "--graph", "svg").out)  # noqa: S314
+    texts = {text.text for text in drawing.iter("{http://www.w3.org/2000/svg}text")}
+    assert {"base", "top", "left", "right", "both"} <= texts
+
+
 def test_a_plan_changes_nothing(built: Yard) -> None:
     def held() -> list[str]:
         found = (p.relative_to(built.store) for p in built.store.rglob("*"))
@@ -77,7 +96,7 @@ def test_a_plan_changes_nothing(built: Yard) -> None:
 
 @pytest.mark.parametrize("verb", ["plan", "build", "push", "profiles"])
 def test_a_lock_that_is_missing_or_stale(locked: Yard, verb: str) -> None:
-    locked.change("pip: [lefty]", "pip: [lefty, extra]")
+    locked.change("pip: [lefty]", "pip: ['lefty; python_version >= \"3\"']")
     told = locked.fail(verb, code=2)
     assert "layer left now asks for extra" in told
     assert "hint: run `stackyard lock`" in told

@@ -25,7 +25,13 @@ if TYPE_CHECKING:
 @options.platforms
 @options.registry
 @options.as_json
-@click.option("--graph", is_flag=True, help="The stack as a Mermaid graph.")
+@click.option(
+    "--graph",
+    type=click.Choice(["mermaid", "dot", "svg"]),
+    is_flag=False,
+    flag_value="mermaid",
+    help="The stack as a graph; for SVG, Graphviz must be installed.  [--graph alone: mermaid]",
+)
 @options.targets
 def command(
     path: Path,
@@ -34,7 +40,7 @@ def command(
     offline: bool,
     insecure: bool,
     as_json: bool,
-    graph: bool,
+    graph: str | None,
     targets: tuple[str, ...],
 ) -> None:
     """Show what would be built, what is reused, and why; nothing is changed.
@@ -52,9 +58,9 @@ def command(
     store = Store.open(store_root)
     with planned(project, selected, store, offline=offline, insecure=insecure) as (plan, _):
         if graph:
-            from stackyard.build.graph import mermaid
+            from stackyard.cli.drawing import drawn
 
-            click.echo(mermaid(project.stack, plan))
+            click.echo(drawn(project.stack, plan, graph))
         elif as_json:
             click.echo(json.dumps(_document(plan, upgrades(plan, store)), indent=2))
         else:
