@@ -96,7 +96,7 @@ def test_a_plan_changes_nothing(built: Yard) -> None:
 
 @pytest.mark.parametrize("verb", ["plan", "build", "push", "profiles"])
 def test_a_lock_that_is_missing_or_stale(locked: Yard, verb: str) -> None:
-    locked.change("pip: [lefty]", "pip: ['lefty; python_version >= \"3\"']")
+    locked.change("pip: [lefty]", "pip: [lefty, extra]")
     told = locked.fail(verb, code=2)
     assert "layer left now asks for extra" in told
     assert "hint: run `stackyard lock`" in told

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from stackyard.errors import Position
-from stackyard.hub.profiles import Published
+from stackyard.hub.published import Published
 from stackyard.stack.values import Image, Profile, Stack, Variant
 
 
@@ -30,7 +31,7 @@ def stack(images: Mapping[str, Mapping[str, Profile | None]]) -> Stack:
                         ("base",),
                         "base",
                         Position("stackyard.yaml", line),
-                        profiles[variant],
+                        _placed(profiles[variant], line),
                     )
                     for line, (name, profiles) in enumerate(images.items(), 1)
                     if variant in profiles
@@ -40,6 +41,10 @@ def stack(images: Mapping[str, Mapping[str, Profile | None]]) -> Stack:
         },
         image_variants={image: tuple(profiles) for image, profiles in images.items()},
     )
+
+
+def _placed(profile: Profile | None, line: int) -> Profile | None:
+    return profile and replace(profile, places={(): Position("stackyard.yaml", line)})
 
 
 def reference(image: str, variant: str) -> str:

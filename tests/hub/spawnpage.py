@@ -18,6 +18,8 @@ from jupyterhub.orm import Spawner
 from kubespawner import KubeSpawner, _version
 from traitlets.config import Config
 
+TYPED = "ghcr.io/acme/typed:1"
+
 
 class User:
     """As much of a hub's user as a pod needs."""
@@ -60,12 +62,22 @@ async def pod(profiles: list[Any], submission: dict[str, list[str]]) -> dict[str
 
 
 def submissions(profiles: list[Any]) -> list[dict[str, list[str]]]:
+    """Each profile with each choice of each option, the others as they are preselected."""
     found: list[dict[str, list[str]]] = []
     for profile in profiles:
-        slug = profile["slug"]
-        choices = profile.get("profile_options", {}).get("image", {}).get("choices", {})
-        named = [{f"profile-option-{slug}--image": [choice]} for choice in choices] or [{}]
-        found += [{"profile": [slug], **choice} for choice in named]
+        slug, options = profile["slug"], profile.get("profile_options", {})
+        chosen = {"profile": [slug]}
+        named = [
+            {f"profile-option-{slug}--{key}": [choice]}
+            for key, option in options.items()
+            for choice in option["choices"]
+        ]
+        named += [
+            {f"profile-option-{slug}--{key}--unlisted-choice": [TYPED]}
+            for key, option in options.items()
+            if "unlisted_choice" in option
+        ]
+        found += [{**chosen, **choice} for choice in named or [{}]]
     return [*found, {}]
 
 

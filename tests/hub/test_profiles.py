@@ -56,7 +56,7 @@ def test_one_variant_is_a_plain_image_and_texts_are_escaped() -> None:
     assert profile_list(CAMPUS, published(CAMPUS))[1] == {
         "display_name": "Geo &amp; &lt;b&gt;ML&lt;/b&gt;",
         "slug": "geo-ml",
-        "description": "Maps &quot;and&quot; ${models} {{ here }}",
+        "description": "Maps &quot;and&quot; $&#123;models&#125; &#123;&#123; here &#125;&#125;",
         "default": True,
         "kubespawner_override": {
             "mem_limit": "8G",
@@ -125,7 +125,7 @@ def refused(override: dict[Any, Any]) -> InputError:
     with pytest.raises(InputError) as found:
         made({"a": {"v": Profile("A")}, "b": {"v": Profile("B", kubespawner_override=override)}})
     assert str(found.value.where) == "stackyard.yaml:2"
-    assert "image b" in found.value.message
+    assert "images.b.profile.kubespawner_override" in found.value.message
     return found.value
 
 
@@ -143,6 +143,12 @@ def refused(override: dict[Any, Any]) -> InputError:
         ({"environment": {"DEBUG": 1}}, "DEBUG is 1, and must be text"),
         ({"environment": {1: "x"}}, "key 1"),
         ({"node_selector": "gpu"}, "mapping"),
+        ({"node_selector": {"gpu": True}}, "gpu is True, and must be text"),
+        ({"extra_labels": {"course": 1}}, "course is 1, and must be text"),
+        ({"args": [1]}, "a list of texts"),
+        ({"cmd": [1]}, "a text, or a list of texts"),
+        ({"slug_scheme": "unsafe"}, "safe or escape"),
+        ({"poll_jitter": 2}, "from 0 to 1"),
         ({"extra_labels": {"x": object()}}, "JSON"),
         ({"cpu_limit": float("nan")}, "JSON"),
         ({"image": "other"}, "sets image"),

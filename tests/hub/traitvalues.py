@@ -25,6 +25,8 @@ VALUES: list[Any] = [
     "8Gi",
     "safe",
     [],
+    ["text"],
+    [3],
     {},
 ]
 

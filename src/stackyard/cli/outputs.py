@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -69,7 +69,23 @@ def _archive(path: Path, stack: Stack, built: Built, store: Store) -> str:
 
 
 def load_into(engine: str, stack: Stack, built: Built, store: Store) -> str:
-    """Load the images into docker or podman.
+    """Load the images that were built into docker or podman.
+
+    Raises:
+        OutsideError: as `load_images`.
+    """
+    images = _images(stack, built)
+    load_images(engine, images, store)
+    return f"loaded into {engine}: {', '.join(images)}"
+
+
+def load_images(engine: str, images: Mapping[str, Descriptor], store: Store) -> None:
+    """Load images into docker or podman.
+
+    Args:
+        engine: docker or podman.
+        images: name with tag to manifest.
+        store: has the images.
 
     Raises:
         OutsideError: the engine is missing, not running, or refuses them.
@@ -80,20 +96,22 @@ def load_into(engine: str, stack: Stack, built: Built, store: Store) -> str:
             f"{engine} is not installed",
             hint="install it, or use --output docker-archive:FILE and load that elsewhere",
         )
-    images = _images(stack, built)
     with subprocess.Popen(
         [program, "load"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     ) as process:
         stdin = cast("BinaryIO", process.stdin)
-        # An engine that ends early breaks the pipe; its own words tell why.
-        with suppress(BrokenPipeError):
+        try:
             write_docker_archive(store, images, stdin)
-        with suppress(BrokenPipeError):
-            stdin.close()
+        except OutsideError as error:
+            # An engine that ends early breaks the pipe; its own words tell why.
+            if not isinstance(error.__cause__, BrokenPipeError):
+                raise
+        finally:
+            with suppress(BrokenPipeError):
+                stdin.close()
         words = cast("BinaryIO", process.stdout).read().decode(errors="replace")
     if process.returncode:
         raise OutsideError(
             f"{engine} load failed: {words.strip()[-600:]}",
             hint=f"is {engine} running, and may you use it?",
         )
-    return f"loaded into {engine}: {', '.join(images)}"

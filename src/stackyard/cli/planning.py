@@ -9,6 +9,7 @@ import click
 
 from stackyard.build.plan import Plan
 from stackyard.build.project import Project
+from stackyard.hub.profiles import check
 from stackyard.oci.store import Store
 from stackyard.publish.lookup import Remote, look_up
 from stackyard.stack.values import Target
@@ -37,7 +38,11 @@ def planned(
         insecure: plain HTTP, also to other hosts than this one.
         every: ask also for images that are in the store.
         whole: images that are found will be pulled.
+
+    Raises:
+        InputError: a profile of the stack that no hub would take, before work is done for it.
     """
+    check(project.stack)
     plan = project.plan(targets, store)
     if offline:
         yield plan, Remote(store)

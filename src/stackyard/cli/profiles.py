@@ -1,81 +1,141 @@
-"""`stackyard profiles`: the hub's profile list, from the digests of the images."""
+"""`stackyard profiles`: the hub's profile list, from the images as they are published."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
+from click.core import ParameterSource
 
 from stackyard.cli import options
+from stackyard.errors import InputError
+from stackyard.hub.delivery.formats import FORMATS
 
 if TYPE_CHECKING:
-    from stackyard.build.project import Project
-    from stackyard.publish.editions import Edition
+    from stackyard.hub.delivery.shape import Delivery, Settings
+    from stackyard.stack.values import Stack
+
+_HELP = (
+    """Write the profile list that lets the hub's users choose an image.
+
+    Every image that has a `profile:` in the stack file is offered; its variants are
+    choices. Images must be built before, and published.
+
+    \b
+    Formats:
+"""
+    + "".join(f"      {name:<14} {known.summary}\n" for name, known in FORMATS.items())
+    + """
+    docs/deliveries.md has the commands for each.
+    """
+)
+_USED = {"name": "--name", "namespace": "--namespace", "pull_secrets": "--pull-secret"}
 
 
-@click.command()
+@click.command(help=_HELP)
 @options.stack_file
 @options.store
 @options.registry
 @click.option(
     "--format",
-    "delivery",
-    type=click.Choice(["values", "configmap", "flux"]),
+    "format_name",
+    type=click.Choice(list(FORMATS)),
     default="values",
     show_default=True,
-    help="Helm values, a ConfigMap, or a ConfigMap with what Flux needs to merge it.",
+    help="What the list is for.",
 )
-@click.option("--name", default="stackyard-profiles", show_default=True, help="The ConfigMap's.")
-@click.option("--namespace", default="jupyterhub", show_default=True, help="The ConfigMap's.")
+@click.option(
+    "--by",
+    type=click.Choice(["digest", "tag"]),
+    help="Name images by digest, or by the tag that never moves.  [default: digest; for"
+    " dockerspawner tag]",
+)
+@click.option(
+    "--name", default="stackyard-profiles", show_default=True, help="What the ConfigMap is called."
+)
+@click.option(
+    "--namespace", default="jupyterhub", show_default=True, help="The ConfigMap's, and the hub's."
+)
+@click.option(
+    "--pull-secret",
+    "pull_secrets",
+    multiple=True,
+    metavar="NAME",
+    help="A Secret with which the cluster pulls the images (may be repeated).",
+)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    metavar="PATH",
+    help="Write to this file, or for kustomize to this folder, instead of the terminal.",
+)
+@click.pass_context
 def command(
+    ctx: click.Context,
+    /,
     path: Path,
     store_root: Path,
     offline: bool,
     insecure: bool,
-    delivery: str,
-    name: str,
-    namespace: str,
+    format_name: str,
+    by: Literal["digest", "tag"] | None,
+    output: Path | None,
+    **asked: Any,
 ) -> None:
-    """Write the profile list that lets the hub's users choose an image.
-
-    Every image that has a `profile:` in the stack file is offered, by the digest
-    that was built; its variants are choices. Images must be built before.
-    """
+    """See `_HELP`."""
+    settings = _settings(ctx, format_name, output, asked)
     from stackyard.build.project import open_project
-    from stackyard.hub.deliver import configmap, flux, values
-    from stackyard.hub.profiles import Published
+    from stackyard.cli.offered import offered
+    from stackyard.hub.delivery.formats import deliver
+    from stackyard.hub.profiles import offers
+    from stackyard.hub.remarks import remarks
 
     project = open_project(path)
-    published = [
-        Published(edition.image, edition.variant, edition.reference)
-        for edition in _offered(project, store_root, offline=offline, insecure=insecure)
-    ]
-    match delivery:
-        case "values":
-            text = values(project.stack, published)
-        case "configmap":
-            text = configmap(project.stack, published, name=name, namespace=namespace)
-        case _:
-            text = flux(project.stack, published, name=name, namespace=namespace)
-    click.echo(text, nl=False)
+    for remark in remarks(project.stack):
+        click.echo(f"note: {remark}", err=True)
+    published = offered(
+        project, store_root, by=by or FORMATS[format_name].by, offline=offline, insecure=insecure
+    )
+    made = deliver(format_name, project.stack, offers(project.stack, published), settings)
+    _print(made, output, project.stack, folder=FORMATS[format_name].folder)
 
 
-def _offered(project: Project, store_root: Path, *, offline: bool, insecure: bool) -> list[Edition]:
-    from stackyard.cli.planning import planned
-    from stackyard.errors import InputError
-    from stackyard.oci.store import Store
-    from stackyard.publish.editions import editions
+def _settings(
+    ctx: click.Context, format_name: str, output: Path | None, asked: dict[str, Any]
+) -> Settings:
+    """What is asked for, where the format has a use for it."""
+    from stackyard.hub.delivery.shape import Settings
 
-    stack = project.stack
-    store = Store.open(store_root)
-    wanted = [t for t in stack.targets if stack.image(t).profile]
-    with planned(project, wanted, store, offline=offline, insecure=insecure) as (plan, _):
-        missing = [str(t) for t, key in plan.images.items() if plan.decisions[key].made is None]
-        if missing:
+    uses = FORMATS[format_name].uses
+    for name, option in _USED.items():
+        given = ctx.get_parameter_source(name) is not ParameterSource.DEFAULT
+        if given and name not in uses:
+            users = [other for other, known in FORMATS.items() if name in known.uses]
             raise InputError(
-                f"not built as the stack file has them now: {', '.join(missing)}",
-                hint="run `stackyard build` first",
+                f"--format {format_name} has no use for {option}",
+                hint=f"leave it out; it is for {', '.join(users)}",
             )
-        images = {t: made for t, key in plan.images.items() if (made := plan.decisions[key].made)}
-        return editions(stack, plan, images, store)
+    if FORMATS[format_name].folder and _is_terminal(output):
+        raise InputError(
+            f"--format {format_name} is several files",
+            hint="name a folder for them: -o FOLDER",
+        )
+    return Settings(**{name: asked[name] for name in uses})
+
+
+def _is_terminal(output: Path | None) -> bool:
+    return output is None or str(output) == "-"
+
+
+def _print(made: Delivery, output: Path | None, stack: Stack, *, folder: bool) -> None:
+    for note in made.notes:
+        click.echo(f"note: {note}", err=True)
+    if output is None or _is_terminal(output):
+        click.echo(made.text, nl=False)
+        return
+    from stackyard.hub.delivery.place import place
+
+    place(made, output, stack, folder=folder)
+    click.echo(f"wrote {output}", err=True)

@@ -32,11 +32,16 @@ _Row = tuple[str, Leaving, int]
 
 @dataclass
 class _Place:
-    """A repository of some stack file, with what the stack files plan for it."""
+    """A repository of some stack file, with what the stack files plan for it.
+
+    Attributes:
+        selectable: how many editions of each variant the hub's users can choose.
+    """
 
     reference: Reference
     stack: Stack
     planned: set[str] = field(default_factory=set)
+    selectable: int = 0
 
 
 def prune_registry(
@@ -102,6 +107,7 @@ def _places(files: Sequence[Path], store: Store) -> dict[str, _Place]:
             reference = Reference.parse(repository(stack, image))
             place = places.setdefault(reference.name, _Place(reference, stack))
             place.planned |= tags
+            place.selectable = max(place.selectable, _selectable(stack, image))
     return places
 
 
@@ -120,9 +126,14 @@ def _find(
         entry.check(places.keys(), known)
     used = {word for entry in lists for word in entry.words}
     return [
-        find(shelves[name], place.stack, Policy(keep, place.planned, used))
-        for name, place in places.items()
+        find(shelves[name], p.stack, Policy(max(keep, p.selectable), p.planned, used))
+        for name, p in places.items()
     ]
+
+
+def _selectable(stack: Stack, image: str) -> int:
+    profiles = (stack.variants[v].images[image].profile for v in stack.image_variants[image])
+    return max((1 + p.previous_versions for p in profiles if p), default=0)
 
 
 def _entries(outcomes: Sequence[Outcome]) -> Iterator[tuple[Outcome, Leaving]]:

@@ -1,160 +1,188 @@
 """The images that a hub offers, as the list that KubeSpawner 7.0.0 takes.
 
 Source of the format: https://jupyterhub-kubespawner.readthedocs.io/en/latest/spawner.html
-(`profile_list`). One profile an image; its variants are choices of the option
-`image`, the only one that the chart's pre-puller looks into.
+(`profile_list`). An image's versions are choices of the option `image`.
 """
 
 from __future__ import annotations
 
-import html
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from stackyard.errors import InputError, Position
-from stackyard.hub.names import check_slug, choice_key
-from stackyard.hub.overrides import checked
-from stackyard.stack.values import Profile, Stack
+from stackyard.hub.names import IMAGE_OPTION, check_slug, is_label, puller_names
+from stackyard.hub.offer import Subject, subjects
+from stackyard.hub.options import further_options, unlisted
+from stackyard.hub.overrides import Spot, checked
+from stackyard.hub.published import Published
+from stackyard.hub.texts import shown
+from stackyard.stack.values import Stack
 
-_OPTION = "image"
 _OPTION_NAME = "Version"
 
 
-@dataclass(frozen=True, slots=True)
-class Published:
-    """An image in one variant, as a cluster pulls it.
+@dataclass(frozen=True)
+class Offer:
+    """One profile of the list.
 
     Attributes:
-        reference: such as ``ghcr.io/acme/hub/geo-ml:py311@sha256:…``.
+        profile: KubeSpawner's own mapping, of JSON's types.
+        image: the image of the stack file.
+        where: of the image's profile in the stack file.
     """
 
-    image: str
-    variant: str
-    reference: str
-
-
-@dataclass(frozen=True)
-class _Offer:
-    """An image with a profile: what each variant that has one says, default first."""
-
+    profile: Mapping[str, Any]
     image: str
     where: Position
-    profiles: Mapping[str, Profile]
-    references: Mapping[str, str]
-
-    @property
-    def profile(self) -> Profile:
-        return next(iter(self.profiles.values()))
-
-    @property
-    def slug(self) -> str:
-        return self.profile.slug or self.image
 
 
 def profile_list(stack: Stack, published: Sequence[Published]) -> list[dict[str, Any]]:
-    """One profile for each image that has one, in the order of the stack file.
+    """The list as KubeSpawner takes it.
+
+    Raises:
+        InputError: as `offers`.
+    """
+    return [dict(offer.profile) for offer in offers(stack, published)]
+
+
+def offers(stack: Stack, published: Sequence[Published]) -> tuple[Offer, ...]:
+    """The profiles of all images that have one, in the order of the stack file.
 
     What all variants of an image say alike is in the profile, the rest in the choices.
     A profile's texts are those of the image's default variant.
 
     Raises:
         InputError: a profile's image or variant is not published; two defaults; equal
-            slugs; or an override that KubeSpawner does not take.
+            slugs or names; a name that the chart's pre-pullers cannot take; or what
+            KubeSpawner would not take. The error has the place in the stack file.
     """
-    references = {(entry.image, entry.variant): entry.reference for entry in published}
-    offers = [
-        offer for image in stack.image_variants if (offer := _offer(stack, image, references))
-    ]
-    _check_slugs(offers)
-    default = _default(offers)
-    return [_written(offer, offer is default) for offer in offers]
+    found = subjects(stack, published)
+    _check_names(found)
+    default = _default(found)
+    made = tuple(
+        Offer(_written(subject, subject is default), subject.image, subject.where)
+        for subject in found
+    )
+    _check_pullers(made, found)
+    return made
 
 
-def _offer(stack: Stack, image: str, references: Mapping[tuple[str, str], str]) -> _Offer | None:
-    variants = stack.image_variants[image]
-    values = {variant: stack.variants[variant].images[image] for variant in variants}
-    profiles = {variant: value.profile for variant, value in values.items() if value.profile}
-    if not profiles:
-        return None
-    where = values[variants[0]].where
-    if missing := [variant for variant in profiles if (image, variant) not in references]:
-        raise InputError(
-            f"image {image} has a profile, but is not published for {', '.join(missing)}",
-            where=where,
-            hint=f"Build and publish {image}, or take its profile out.",
-        )
-    return _Offer(image, where, profiles, {v: references[image, v] for v in profiles})
+def check(stack: Stack) -> None:
+    """Find what is wrong with the profiles before anything is built or published.
+
+    Raises:
+        InputError: as `offers`, but for what is not published.
+    """
+    offers(stack, [Published(t.image, t.variant, "unpublished") for t in stack.targets])
 
 
-def _check_slugs(offers: Sequence[_Offer]) -> None:
-    taken: dict[str, _Offer] = {}
-    for offer in offers:
-        other = taken.setdefault(check_slug(offer.slug, offer.where), offer)
-        if other is not offer:
+def _check_names(found: Sequence[Subject]) -> None:
+    slugs: dict[str, Subject] = {}
+    names: dict[str, Subject] = {}
+    for subject in found:
+        where = subject.profile.place("slug") or subject.where
+        other = slugs.setdefault(check_slug(subject.slug, where), subject)
+        if other is not subject:
             raise InputError(
-                f"the profiles of images {other.image} and {offer.image} "
-                f"have the same slug {offer.slug!r}, and the hub would offer only the first",
-                where=offer.where,
-                hint="Give one of them another slug.",
+                f"the profiles of images {other.image} and {subject.image} "
+                f"have the same slug {subject.slug!r}, and the hub would offer only the first",
+                where=where,
+                hint="give one of them another slug",
+            )
+        other = names.setdefault(" ".join(subject.name.split()), subject)
+        if other is not subject:
+            raise InputError(
+                f"the profiles of images {other.image} and {subject.image} are both shown as "
+                f"{subject.name!r}, so that users cannot tell them apart",
+                where=subject.profile.place("display_name") or subject.where,
+                hint=f"give one of them another display_name; the other is in {other.where}",
             )
 
 
-def _default(offers: Sequence[_Offer]) -> _Offer | None:
-    marked = [offer for offer in offers if offer.profile.default]
+def _default(found: Sequence[Subject]) -> Subject | None:
+    marked: dict[str, Subject] = {}
+    for subject in found:
+        if any(profile.default for profile in subject.profiles.values()):
+            marked.setdefault(subject.image, subject)
     if len(marked) > 1:
+        first, second, *_ = marked.values()
         raise InputError(
-            f"the profiles of images {marked[0].image} and {marked[1].image} "
+            f"the profiles of images {first.image} and {second.image} "
             "are both marked as the default",
-            where=marked[1].where,
-            hint="Mark one.",
+            where=second.profile.place("default") or second.where,
+            hint="mark one",
         )
-    return next(iter(marked or offers), None)
+    return next(iter([*marked.values(), *found]), None)
 
 
-def _written(offer: _Offer, default: bool) -> dict[str, Any]:
+def _check_pullers(made: Sequence[Offer], found: Sequence[Subject]) -> None:
+    for index, option, choice, name in puller_names([offer.profile for offer in made]):
+        if not is_label(name):
+            raise InputError(
+                f"images.{made[index].image}.profile: the chart's pre-puller would call a "
+                f"container {name!r}, which has {len(name)} characters; at most 63 lower-case "
+                "letters, digits and - are taken",
+                where=found[index].profile.place("profile_options", option, "choices", choice)
+                or made[index].where,
+                hint="shorten the keys of the option and of its choice",
+            )
+
+
+def _written(subject: Subject, default: bool) -> dict[str, Any]:
     overrides = {
-        variant: checked(profile.kubespawner_override, offer.image, offer.where)
-        for variant, profile in offer.profiles.items()
+        variant: checked(profile.kubespawner_override, Spot(subject.image, profile))
+        for variant, profile in subject.profiles.items()
     }
     common = _common(list(overrides.values()))
-    entry: dict[str, Any] = {
-        "display_name": html.escape(offer.profile.display_name),
-        "slug": offer.slug,
-    }
-    if offer.profile.description:
-        entry["description"] = html.escape(offer.profile.description)
+    entry: dict[str, Any] = {"display_name": shown(subject.name), "slug": subject.slug}
+    if subject.profile.description:
+        entry["description"] = shown(subject.profile.description)
     if default:
         entry["default"] = True
-    if len(offer.profiles) == 1:
-        (reference,) = offer.references.values()
-        return entry | {"kubespawner_override": common | {"image": reference}}
+    options = _options(subject, overrides, common)
+    if IMAGE_OPTION not in options:
+        (version,) = subject.versions
+        common |= {"image": version.reference}
     if common:
         entry["kubespawner_override"] = common
-    choices = _choices(offer, overrides, common)
-    entry["profile_options"] = {_OPTION: {"display_name": _OPTION_NAME, "choices": choices}}
-    return entry
+    return entry | ({"profile_options": options} if options else {})
+
+
+def _options(
+    subject: Subject, overrides: Mapping[str, dict[str, Any]], common: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The versions first: what further options set is set over what a version sets."""
+    further = further_options(subject.image, subject.profile)
+    told = unlisted(subject.image, subject.profile)
+    if not subject.has_choice and "unlisted_choice" not in told:
+        return further
+    choices = _choices(subject, overrides, common)
+    return {IMAGE_OPTION: {"display_name": _OPTION_NAME, "choices": choices} | told, **further}
 
 
 def _choices(
-    offer: _Offer, overrides: Mapping[str, dict[str, Any]], common: Mapping[str, Any]
+    subject: Subject, overrides: Mapping[str, dict[str, Any]], common: Mapping[str, Any]
 ) -> dict[str, Any]:
-    choices = {}
-    names = _choice_names(offer)
-    for number, (variant, override) in enumerate(overrides.items()):
-        own = {name: value for name, value in override.items() if name not in common}
-        choices[choice_key(variant)] = {
-            "display_name": html.escape(names[variant]),
-            **({} if number else {"default": True}),
-            "kubespawner_override": own | {"image": offer.references[variant]},
+    choices: dict[str, Any] = {}
+    names: set[str] = set()
+    for version in subject.versions:
+        own = {
+            name: value for name, value in overrides[version.variant].items() if name not in common
+        }
+        if version.name in names or version.key in choices:
+            raise InputError(
+                f"image {subject.image}: two of its versions are shown as {version.name!r}",
+                where=subject.where,
+                hint="give each variant a display_name of its own",
+            )
+        names.add(version.name)
+        choices[version.key] = {
+            "display_name": shown(version.name),
+            **({} if choices else {"default": True}),
+            "kubespawner_override": own | {"image": version.reference},
         }
     return choices
-
-
-def _choice_names(offer: _Offer) -> dict[str, str]:
-    """What the variants call the profile, where each has its own name; else theirs."""
-    told = {variant: profile.display_name for variant, profile in offer.profiles.items()}
-    return told if len(set(told.values())) == len(told) else {name: name for name in told}
 
 
 def _common(overrides: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

@@ -15,8 +15,9 @@ _KINDS = {
     "text": """
         component_label default_url dns_name_template image ip k8s_api_host k8s_api_ssl_ca_cert
         namespace notebook_dir options_form pod_connect_ip pod_name_template priority_class_name
-        profile_form_template pvc_name_template secret_mount_path secret_name_template slug_scheme
+        profile_form_template pvc_name_template secret_mount_path secret_name_template
         user_namespace_template""",
+    "scheme": "slug_scheme",
     "text?": """
         hub_connect_ip hub_connect_url image_pull_policy scheduler_name service_account
         storage_capacity storage_class working_dir""",
@@ -25,7 +26,7 @@ _KINDS = {
         k8s_api_request_retry_timeout k8s_api_request_timeout k8s_api_threadpool_workers
         poll_interval port start_timeout""",
     "integer?": "fs_gid gid uid",
-    "number": "poll_jitter",
+    "fraction": "poll_jitter",
     "number?": "cpu_guarantee cpu_limit",
     "bytes?": "mem_guarantee mem_limit",
     "boolean": """
@@ -34,10 +35,11 @@ _KINDS = {
         ssl_alt_names_include_local storage_pvc_ensure""",
     "boolean?": "allow_privilege_escalation automount_service_account_token k8s_api_verify_ssl",
     "list": """
-        additional_profile_form_template_paths args env_keep oauth_client_allowed_scopes oauth_roles
-        server_token_scopes ssl_alt_names storage_access_modes supplemental_gids""",
+        additional_profile_form_template_paths env_keep oauth_client_allowed_scopes oauth_roles
+        storage_access_modes supplemental_gids""",
+    "texts": "args server_token_scopes ssl_alt_names",
     "list or text": "image_pull_secrets",
-    "list or text?": "cmd",
+    "texts or text?": "cmd",
     "list or mapping": """
         extra_containers init_containers node_affinity_preferred node_affinity_required
         pod_affinity_preferred pod_affinity_required pod_anti_affinity_preferred
@@ -68,7 +70,12 @@ def fits(kind: str, value: Any) -> bool:
 def _is(word: str, value: Any) -> bool:
     if word in _TYPES:
         return isinstance(value, _TYPES[word])
+    if word == "texts":
+        return isinstance(value, list) and all(isinstance(entry, str) for entry in value)
+    if word == "scheme":
+        return value in ("safe", "escape")
     if word == "bytes" and isinstance(value, str):
         return bool(_BYTES.fullmatch(value))
     numbers = int if word == "integer" else (int, float)
-    return isinstance(value, numbers) and not isinstance(value, bool)
+    is_number = isinstance(value, numbers) and not isinstance(value, bool)
+    return is_number and (word != "fraction" or 0 <= value <= 1)

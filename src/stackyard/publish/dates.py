@@ -35,6 +35,11 @@ def note_published(
         attach_all(client, repository, store, root, [record])
 
 
+def tells_a_day(tag: str) -> bool:
+    """Whether a tag has a date in it."""
+    return bool(_DATE.fullmatch(tag))
+
+
 class Dates:
     """When editions were published, as what is attached to them says, or their tags do.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -61,14 +61,21 @@ class Shelf:
         return keys if len(keys) == len(version.children) and all(keys) else []
 
 
-def read_shelf(client: Registry, repository: str) -> Shelf:
+def read_shelf(
+    client: Registry, repository: str, wanted_tag: Callable[[str], object] = bool
+) -> Shelf:
     """Read a repository's tags and documents; no layer is fetched.
+
+    Args:
+        client: of the registry.
+        repository: which.
+        wanted_tag: says of a tag whether to read what it names; all unless given.
 
     Raises:
         OutsideError: the registry cannot be asked, or answers nonsense.
     """
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        names = client.tags(repository)
+        names = list(filter(wanted_tag, client.tags(repository)))
         found = pool.map(lambda tag: client.exists(repository, tag), names)
         tags = {tag: there.digest for tag, there in zip(names, found, strict=True) if there}
         wanted = {digest for tag, digest in tags.items() if not ATTACHED.fullmatch(tag)}

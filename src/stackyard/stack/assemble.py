@@ -15,8 +15,9 @@ from stackyard.stack.include import Definition, Gathered
 from stackyard.stack.instructions import is_template, render_containerfile
 from stackyard.stack.layer import make_layer
 from stackyard.stack.problems import Problems
+from stackyard.stack.profile import with_shared_options
 from stackyard.stack.render import Renderer, is_static, scalars
-from stackyard.stack.source import ImageSource
+from stackyard.stack.source import ImageSource, StackSource
 from stackyard.stack.suggest import did_you_mean
 from stackyard.stack.template import Templates
 from stackyard.stack.values import Image, Layer
@@ -56,12 +57,9 @@ class Assembler:
             images: the names of those that are built for this variant.
             variables: the variant's, with ``variant`` itself.
         """
-        sources: dict[str, ImageSource] = {}
-        for name in images:
-            source = self._image(name, variables)
-            if source is not None:
-                sources[name] = source
-        wanted = {layer for source in sources.values() for layer in source.layers}
+        read = [(name, self._image(name, variables)) for name in images]
+        written = {name: image for name, image in read if image is not None}
+        wanted = {layer for _, source in written.values() for layer in source.layers}
         layers = self._reach(wanted & self.gathered.layers.keys(), variables)
         if not self.whole:
             return {}, {}
@@ -69,10 +67,10 @@ class Assembler:
         rank = {name: place for place, name in enumerate(order)}
         on = {name: layer.on for name, layer in layers.items()}
         made: dict[str, Image] = {}
-        for name, source in sources.items() if order else ():
+        for name, (node, source) in written.items() if order else ():
             stacked = sorted(closure(on, source.layers), key=rank.__getitem__)
             definition = self.gathered.images[name]
-            image = make_image(name, definition, source, stacked, layers, self.problems)
+            image = make_image(name, definition, node, source, stacked, layers, self.problems)
             if image is not None:
                 made[name] = image
         return {name: layers[name] for name in order}, made
@@ -92,15 +90,15 @@ class Assembler:
             hint = "put it into an image, or remove it"
             self.problems.add(where, f"layers.{name}: no image uses it", hint)
 
-    def _image(self, name: str, variables: Mapping[str, Any]) -> ImageSource | None:
-        definition = self.gathered.images[name]
+    def _image(self, name: str, variables: Mapping[str, Any]) -> tuple[Node, ImageSource] | None:
+        definition, key = self.gathered.images[name], f"images.{name}"
+        shared = self.gathered.top.entries.get(StackSource.shared)
         renderer = Renderer(self.templates, {**variables, "image": name}, self.problems)
-        node = renderer.render(definition.node, f"images.{name}")
+        node = renderer.render(with_shared_options(definition.node, shared), key)
         source = None if node is None else read_image(name, node, self.problems)
-        key = f"images.{name}"
         if source is None or not self._known(key, definition, "layers", source.layers):
             self.whole = False
-        return source
+        return None if node is None or source is None else (node, source)
 
     def _reach(self, wanted: Iterable[str], variables: Mapping[str, Any]) -> dict[str, Layer]:
         """These layers and all that they stand on, as far as they are right."""

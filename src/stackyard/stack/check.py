@@ -8,9 +8,10 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from stackyard.errors import Position
+from stackyard.stack.basemodel import Source
 from stackyard.stack.document import MappingNode, Node, ScalarNode, SequenceNode, describe
 from stackyard.stack.problems import Problems
-from stackyard.stack.source import KNOWN, Source
+from stackyard.stack.source import KNOWN
 from stackyard.stack.suggest import did_you_mean
 
 SourceT = TypeVar("SourceT", bound=Source)

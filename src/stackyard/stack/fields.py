@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator
 
@@ -35,7 +35,7 @@ from stackyard.stack.packages import EXPECTED, PACKAGE
 PLATFORMS = ("linux/amd64", "linux/arm64")
 SUITES = ("bullseye", "bookworm", "trixie")
 REGISTRY = r"[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[a-z0-9]+((\.|_{1,2}|-+)[a-z0-9]+)*)*"
-_SLUG = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
+_SLUG = r"(?!.*--)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
 _MOUNT_ID = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}"
 _ACCOUNT = r"[a-z_][a-z0-9_-]{0,31}"
 
@@ -98,7 +98,13 @@ Snapshot = Annotated[
 Platform = Annotated[str, *_chosen(" or ".join(PLATFORMS), PLATFORMS)]
 Slug = Annotated[
     str,
-    *scalar("lower-case letters, digits and -, at most 63", matching(_SLUG), _worded(_SLUG)),
+    *scalar("lower-case letters, digits and single -, at most 63", matching(_SLUG), _worded(_SLUG)),
+]
+VariantsAs = Annotated[
+    Literal["choices", "profiles"], *_chosen("choices or profiles", ("choices", "profiles"))
+]
+PreviousVersions = Annotated[
+    int, *scalar("a whole number from 0 to 50", whole(0, 50), whole_schema(0, 50))
 ]
 Registry = Annotated[
     str,

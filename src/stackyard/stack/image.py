@@ -9,8 +9,9 @@ from stackyard.stack.check import check
 from stackyard.stack.document import Node
 from stackyard.stack.include import Definition
 from stackyard.stack.problems import Problems
-from stackyard.stack.source import ImageSource, ProfileSource
-from stackyard.stack.values import Image, Layer, Profile
+from stackyard.stack.profile import make_profile
+from stackyard.stack.source import ImageSource
+from stackyard.stack.values import Image, Layer
 
 
 def read_image(name: str, node: Node, problems: Problems) -> ImageSource | None:
@@ -21,6 +22,7 @@ def read_image(name: str, node: Node, problems: Problems) -> ImageSource | None:
 def make_image(
     name: str,
     definition: Definition,
+    node: Node,
     source: ImageSource,
     closure: Sequence[str],
     layers: Mapping[str, Layer],
@@ -31,7 +33,8 @@ def make_image(
     Args:
         name: the image's name.
         definition: where it is written.
-        source: what is written.
+        node: what is written there, rendered.
+        source: the same, read.
         closure: its layers in stacking order.
         layers: at least those of the closure.
         problems: what is wrong goes there.
@@ -54,7 +57,7 @@ def make_image(
         closure=tuple(closure),
         base=bases[0],
         where=where,
-        profile=_profile(source.profile),
+        profile=make_profile(source.profile, node),
         labels=source.labels,
     )
 
@@ -66,6 +69,7 @@ def check_profiles(images: Sequence[Image], problems: Problems) -> None:
     for image in images:
         if image.profile is None:
             continue
+        where = image.profile.place("slug") or image.where
         if image.profile.default:
             defaults.setdefault(image.name, image)
         slug = image.profile.slug or image.name
@@ -74,11 +78,12 @@ def check_profiles(images: Sequence[Image], problems: Problems) -> None:
             message = (
                 f"images.{image.name}.profile: the slug {slug!r} is that of {other.name!r} too"
             )
-            problems.add(image.where, f"{message} ({other.where})", "give each its own")
+            problems.add(where, f"{message} ({other.where})", "give each its own")
     for image in list(defaults.values())[1:]:
         first = next(iter(defaults.values()))
         message = f"images.{image.name}.profile: {first.name!r} is the default already"
-        problems.add(image.where, f"{message} ({first.where})", "keep one default")
+        where = (image.profile and image.profile.place("default")) or image.where
+        problems.add(where, f"{message} ({first.where})", "keep one default")
 
 
 def _check_accounts(where: Position, key: str, layers: Sequence[Layer], problems: Problems) -> None:
@@ -96,15 +101,3 @@ def _check_accounts(where: Position, key: str, layers: Sequence[Layer], problems
                     if it.user is not None
                 )
                 problems.add(where, f"{key}: accounts that contradict each other: {told}")
-
-
-def _profile(source: ProfileSource | None) -> Profile | None:
-    if source is None:
-        return None
-    return Profile(
-        source.display_name,
-        source.description,
-        source.default,
-        source.slug,
-        source.kubespawner_override,
-    )

@@ -17,6 +17,7 @@ from stackyard.stack.source import Fragment, StackSource
 
 MAX_FILES = 5_000
 _ONE = {"vars": "variable", "variants": "variant", "layers": "layer", "images": "image"}
+_RENDERED = {*StackSource.own, StackSource.shared}
 _WILD = re.compile(r"[*?\[]")
 
 
@@ -85,7 +86,7 @@ class _Gatherer:
     def add_stack(self, name: str, top: MappingNode) -> None:
         self._seen[name] = top.where
         # What may hold templates is checked when it is rendered.
-        entries = {k: v for k, v in top.entries.items() if k not in StackSource.own}
+        entries = {k: v for k, v in top.entries.items() if k not in _RENDERED}
         rest = MappingNode(top.where, entries, top.keys)
         check(StackSource[Any, Any], rest, "", self._problems)
         self._sections(top, PurePosixPath())

@@ -24,6 +24,7 @@ from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 from stackyard.stack.document import ScalarNode, describe, plain
 
 NAME = r"[a-z0-9]+([._-][a-z0-9]+)*"
+LABEL = r"[a-z0-9]+(-[a-z0-9]+)*"
 TEMPLATE_SCHEMA: dict[str, Any] = {
     "type": "string",
     "pattern": r"\{[{%]",
@@ -35,6 +36,7 @@ WHEN_SCHEMA: dict[str, Any] = {
 }
 
 _NAME = re.compile(NAME)
+_LABEL = re.compile(LABEL)
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _RESERVED = frozenset(
     {
@@ -137,6 +139,13 @@ def _name_key(key: str) -> str:
     if len(key) > 63 or not _NAME.fullmatch(key):
         expected = "a name of lower-case letters and digits with single . _ - between, at most 63"
         raise refuse(key, expected)
+    return key
+
+
+def label_key(key: str) -> str:
+    """The key, if Kubernetes and the spawn form take it as a part of their names."""
+    if len(key) > 63 or not _LABEL.fullmatch(key):
+        raise refuse(key, "lower-case letters and digits with single - between, at most 63")
     return key
 
 

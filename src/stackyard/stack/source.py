@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar, Generic, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from stackyard.stack.basemodel import Source
 from stackyard.stack.document import ScalarNode
 from stackyard.stack.fields import (
     Account,
@@ -27,7 +28,6 @@ from stackyard.stack.fields import (
     Registry,
     Retries,
     Secrets,
-    Slug,
     Snapshot,
     Suite,
     Templated,
@@ -47,6 +47,13 @@ from stackyard.stack.leaf import (
     VariableName,
     Words,
 )
+from stackyard.stack.profilesource import (
+    ChoiceSource,
+    ProfileOptions,
+    ProfileOptionSource,
+    ProfileSource,
+    UnlistedChoiceSource,
+)
 
 
 def _with_when(schema: dict[str, Any]) -> None:
@@ -62,12 +69,6 @@ def _or_reference(schema: dict[str, Any]) -> None:
     }
     schema.clear()
     schema["anyOf"] = [{"type": "string", "description": "An image reference."}, written]
-
-
-class Source(BaseModel):
-    """A mapping of the stack file."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
 
 class FromSource(Source):
@@ -191,19 +192,6 @@ class LayerSource(Source):
     """Names of secrets that `run`, `containerfile` and `finish` may read."""
 
 
-class ProfileSource(Source):
-    """How an image is offered on the hub's spawn page."""
-
-    display_name: Words
-    description: Text = ""
-    default: Boolean = False
-    """Whether the spawn page preselects it; at most one image."""
-    slug: Slug | None = None
-    """Stable key; made from the image's name unless given."""
-    kubespawner_override: dict[str, Free] = Field(default_factory=dict)
-    """Settings of KubeSpawner for this profile."""
-
-
 class ImageSource(Source):
     """A named stack of layers."""
 
@@ -242,6 +230,9 @@ class StackSource(Fragment[LayerT, ImageT], Generic[LayerT, ImageT]):
     """The stack file of Stackyard: the user images of a JupyterHub, in layers."""
 
     own: ClassVar[frozenset[str]] = frozenset({"registry", "platforms", "layer_budget", "bytecode"})
+    """Keys whose templates see the common variables."""
+    shared: ClassVar[str] = "profile_options"
+    """The key that is read with each image, and sees that image's variables."""
 
     registry: Registry | None = None
     """Prefix of all image names, such as ghcr.io/acme/hub."""
@@ -253,6 +244,8 @@ class StackSource(Fragment[LayerT, ImageT], Generic[LayerT, ImageT]):
     """Whether Python packages get compiled bytecode."""
     tags: Templated | None = None
     """More tags of published images, as templates that see what is inside."""
+    profile_options: ProfileOptions = Field(default_factory=dict)
+    """Options that each profile has, unless it has its own with that key."""
 
 
 KNOWN: dict[str, type[Source]] = {
@@ -261,5 +254,8 @@ KNOWN: dict[str, type[Source]] = {
     "healthcheck": HealthcheckSource,
     "files": FilesSource,
     "profile": ProfileSource,
+    "profile_options": ProfileOptionSource,
+    "choices": ChoiceSource,
+    "unlisted_choice": UnlistedChoiceSource,
 }
 """The models of mappings inside layers and images, by their key."""

@@ -143,14 +143,73 @@ class Layer:
 
 
 @dataclass(frozen=True)
+class Choice:
+    """One choice of a profile's option, in the words of KubeSpawner's `profile_options`."""
+
+    display_name: str
+    default: bool = False
+    kubespawner_override: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class UnlistedChoice:
+    """What a user may type in place of a choice; ``{value}`` in the override is that text.
+
+    Attributes:
+        display_name: what the text field is called.
+        display_name_in_choices: what the choice that opens the field is called.
+        validation_regex: must match all of the text; any text will do when empty.
+        validation_message: tells users what is expected.
+    """
+
+    display_name: str
+    display_name_in_choices: str = ""
+    validation_regex: str = ""
+    validation_message: str = ""
+    kubespawner_override: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ProfileOption:
+    """What users choose beside an image, such as its resources.
+
+    Attributes:
+        display_name: empty where it may be: for the option ``image``.
+        choices: by key; the first is the default unless one is marked.
+    """
+
+    display_name: str = ""
+    choices: Mapping[str, Choice] = field(default_factory=dict)
+    unlisted_choice: UnlistedChoice | None = None
+
+
+@dataclass(frozen=True)
 class Profile:
-    """How an image is offered on the hub's spawn page (rendered for one variant)."""
+    """How an image is offered on the hub's spawn page (rendered for one variant).
+
+    Attributes:
+        slug: the image's name when None.
+        profile_options: by key; ``image`` is the option that Stackyard fills with the
+            image's versions.
+        variants: whether the image's variants are choices of one profile, or a profile each.
+        previous_versions: how many versions that were published before stay selectable.
+        places: where each key of the profile stands, by its path of keys.
+    """
 
     display_name: str
     description: str = ""
     default: bool = False
     slug: str | None = None
     kubespawner_override: Mapping[str, Any] = field(default_factory=dict)
+    profile_options: Mapping[str, ProfileOption] = field(default_factory=dict)
+    variants: Literal["choices", "profiles"] = "choices"
+    previous_versions: int = 0
+    places: Mapping[tuple[str, ...], Position] = field(default_factory=dict, compare=False)
+
+    def place(self, *path: str) -> Position | None:
+        """Where a key stands, or the nearest one above it; None when nothing is known."""
+        steps = range(len(path), -1, -1)
+        return next((self.places[path[:n]] for n in steps if path[:n] in self.places), None)
 
 
 @dataclass(frozen=True)
