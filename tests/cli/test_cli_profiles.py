@@ -97,3 +97,68 @@ def test_help_names_every_format_and_loads_nothing_heavy() -> None:
     shown = subprocess.run(words, capture_output=True, text=True, check=True).stdout
     for name, known in FORMATS.items():
         assert any(name in line and known.summary in line for line in shown.splitlines())
+
+
+def test_what_is_deployed_against_what_is_built(built: Yard) -> None:
+    built.run("profiles", "--format", "configmap", "-o", "deployed.yaml")
+    assert built.run("profiles", "--check", "deployed.yaml").out == "No change for users.\n"
+    built.change("display_name: Both", "display_name: Two")
+    done = built.run("profiles", "--check", "deployed.yaml", code=1)
+    assert "renamed: Both → Two" in done.out
+    assert done.err.startswith(
+        "stackyard: deployed.yaml: what is deployed is not what is published"
+    )
+    found = built.run("profiles", "--check", "deployed.yaml", "--json", code=1).json
+    assert found["noticed"] == 1
+
+
+def test_a_comment_for_a_pull_request(built: Yard) -> None:
+    built.run("profiles", "-o", "old.yaml")
+    built.change("display_name: Both", 'display_name: "@both [x](http://x)"')
+    built.run("profiles", "--format", "kubespawner", "-o", "new.py")
+    told = built.run("profiles", "--diff", "old.yaml", "new.py").out
+    assert told.startswith("## Profile list: what users would see\n")
+    assert "renamed: `Both` → `@both [x](http://x)`" in told
+    (built.root / "stackyard.yaml").unlink()  # two files are all that it takes
+    assert built.run("profiles", "--diff", "old.yaml", "new.py").out == told
+
+
+def test_a_helmrelease_put_right(yard: Yard) -> None:
+    path = yard.write("release.yaml", RELEASE)
+    done = yard.run("profiles", "--helmrelease", "release.yaml", code=1)
+    assert "release.yaml:9: problem: spec.values has a singleuser.profileList" in done.err
+    assert "+  timeout: 30m" in done.out
+    assert path.read_text() == RELEASE
+    yard.run("profiles", "--format", "flux", "--helmrelease", "release.yaml", "--edit")
+    assert "# stays" in path.read_text()
+    assert "profileList" not in path.read_text()
+    assert "takes the ConfigMap" in yard.run("profiles", "--helmrelease", "release.yaml").err
+
+
+RELEASE = """\
+apiVersion: helm.toolkit.fluxcd.io/v2
+kind: HelmRelease
+metadata: {name: hub, namespace: jupyterhub}
+spec:
+  chart: {spec: {chart: jupyterhub}}
+  values:
+    hub: {config: {}}  # stays
+    singleuser:
+      profileList:
+        - display_name: Old
+"""
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["--check", "a", "--diff", "b", "c"], "--check and --diff do not go together"),
+        (["--check", "a", "--by", "tag"], "--by is for writing the list, not for --check"),
+        (["--json"], "--json is for --check and --diff"),
+        (["--edit"], "--edit is for --helmrelease"),
+        (["--diff", "a", "b", "-o", "c"], "--output is for writing the list"),
+        (["--check", "none.yaml"], "there is no such file"),
+    ],
+)
+def test_what_does_not_go_together(yard: Yard, words: list[str], says: str) -> None:
+    assert says in yard.fail("profiles", *words, code=2)

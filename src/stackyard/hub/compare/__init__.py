@@ -1,0 +1,1 @@
+"""Two profile lists compared: what the hub's users would see change."""
