@@ -19,8 +19,8 @@ from stackyard.errors import InputError
 from stackyard.hub.compare.seen import seen
 from stackyard.hub.deployed.read import find_list, read_list
 from stackyard.hub.deployed.slugs import slug_of
-from stackyard.hub.yamlreader import parse
-from stackyard.hub.yamltree import value
+from stackyard.hub.documents.yamlreader import parse
+from stackyard.hub.documents.yamltree import value
 
 PROFILES = [
     {

@@ -12,8 +12,8 @@ from stackyard.hub.deployed.found import Found
 from stackyard.hub.deployed.pythonfile import looks_like_python, python_lists
 from stackyard.hub.deployed.search import Search, describe
 from stackyard.hub.deployed.source import name_of, read_text
-from stackyard.hub.jsontree import parse_json
-from stackyard.hub.yamlreader import parse
+from stackyard.hub.documents.jsontree import parse_json
+from stackyard.hub.documents.yamlreader import parse
 
 _DOING = "reading the profile list"
 _HELM = re.compile(r"\A\ufeff?(USER-SUPPLIED|COMPUTED) VALUES:[ \t]*(?=\r?\n|\Z)")

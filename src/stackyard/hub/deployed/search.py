@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from stackyard.errors import InputError, Position
 from stackyard.hub.deployed.found import Found
 from stackyard.hub.deployed.shape import as_profiles
+from stackyard.hub.documents.yamlreader import MAX_TEXT, parse
+from stackyard.hub.documents.yamltree import Items, Keys, Node, Scalar, Tree, Use, target, value
 from stackyard.hub.visible import visible
-from stackyard.hub.yamlreader import MAX_TEXT, parse
-from stackyard.hub.yamltree import Items, Keys, Node, Scalar, Tree, Use, target, value
 
 LISTS = {"singleuser": "profileList", "KubeSpawner": "profile_list"}
 """What holds a list: the chart's values, and KubeSpawner's own configuration."""

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 
 from stackyard.errors import InputError
 from stackyard.hub.delivery.shape import Settings
+from stackyard.hub.documents.yamlreader import parse
+from stackyard.hub.documents.yamltree import value
 from stackyard.hub.release.find import DOING, Release, down, find_release
 from stackyard.hub.release.findings import LIST, VALUES_KEY, sources
 from stackyard.hub.release.intended import intended
@@ -17,8 +19,6 @@ from stackyard.hub.release.lines import Splice, spliced
 from stackyard.hub.release.places import BY_HAND, Places
 from stackyard.hub.release.taking import taken_out
 from stackyard.hub.release.timeouts import ENOUGH, short_timeouts
-from stackyard.hub.yamlreader import parse
-from stackyard.hub.yamltree import value
 
 _BOM = "\ufeff"
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from stackyard.errors import InputError, Position
+from stackyard.hub.documents.yamltree import Items, Keys, Node, Scalar, Tree, target
 from stackyard.hub.visible import visible
-from stackyard.hub.yamltree import Items, Keys, Node, Scalar, Tree, target
 
 DOING = "reading the HelmRelease"
 CHART = "jupyterhub"

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 from stackyard.errors import InputError
 from stackyard.hub.delivery.shape import Settings
+from stackyard.hub.documents.yamltree import Items, Keys, Node, Scalar, describe, target, value
 from stackyard.hub.release.find import CHART, DOING, Release, down, text
 from stackyard.hub.release.finding import EDIT, Finding
 from stackyard.hub.release.timeouts import timeout_findings
 from stackyard.hub.visible import visible
-from stackyard.hub.yamltree import Items, Keys, Node, Scalar, describe, target, value
 
 VALUES_KEY = "values.yaml"
 LIST = ("singleuser", "profileList")

@@ -6,10 +6,10 @@ import copy
 from typing import Any
 
 from stackyard.hub.delivery.shape import Settings
+from stackyard.hub.documents.yamltree import value
 from stackyard.hub.release.find import Release, down
 from stackyard.hub.release.findings import LIST, VALUES_KEY, sources
 from stackyard.hub.release.timeouts import ENOUGH, short_timeouts
-from stackyard.hub.yamltree import value
 
 
 def intended(release: Release, settings: Settings) -> list[Any]:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from stackyard.hub.yamltree import Items, Keys, Node, Scalar
+from stackyard.hub.documents.yamltree import Items, Keys, Node, Scalar
 
 _COMMENT = re.compile(r"[ \t]*#")
 

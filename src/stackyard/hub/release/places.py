@@ -9,9 +9,9 @@ from functools import cached_property
 from typing import NoReturn
 
 from stackyard.errors import InputError
+from stackyard.hub.documents.yamltree import Items, Keys, Node, Scalar, Use, value
 from stackyard.hub.release.find import Release
 from stackyard.hub.release.lines import Lines, Splice, content_end
-from stackyard.hub.yamltree import Items, Keys, Node, Scalar, Use, value
 
 BY_HAND = "make the change by hand"
 _DASH = re.compile(r"( *)- +")

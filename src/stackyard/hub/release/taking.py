@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from stackyard.hub.documents.yamltree import Keys, Node, Scalar, Use
 from stackyard.hub.release.findings import LIST
 from stackyard.hub.release.lines import Splice
 from stackyard.hub.release.places import Places
-from stackyard.hub.yamltree import Keys, Node, Scalar, Use
 
 
 def taken_out(places: Places, *, dedented: bool) -> Iterator[Splice]:

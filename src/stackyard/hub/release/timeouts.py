@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from stackyard.hub.documents.yamltree import Scalar, value
 from stackyard.hub.release.durations import seconds
 from stackyard.hub.release.find import Release, down, text
 from stackyard.hub.release.finding import EDIT, Finding
 from stackyard.hub.visible import visible
-from stackyard.hub.yamltree import Scalar, value
 
 ENOUGH = "30m"
 _ENOUGH = 1800.0

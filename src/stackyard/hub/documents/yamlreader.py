@@ -12,8 +12,8 @@ from typing import Any, NoReturn
 import yaml
 
 from stackyard.errors import InputError, Position
-from stackyard.hub.yamlscalars import CORE
-from stackyard.hub.yamltree import Items, Keys, Node, Scalar, Tree, Use, value
+from stackyard.hub.documents.yamlscalars import CORE
+from stackyard.hub.documents.yamltree import Items, Keys, Node, Scalar, Tree, Use, value
 
 MAX_DEPTH = 64
 MAX_NODES = 300_000

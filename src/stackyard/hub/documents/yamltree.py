@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from stackyard.errors import Position
-from stackyard.hub.yamlscalars import resolved
+from stackyard.hub.documents.yamlscalars import resolved
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -11,8 +11,8 @@ from collections import Counter
 from typing import Any
 
 from stackyard.errors import InputError, Position
-from stackyard.hub.yamlreader import MAX_DEPTH, MAX_NODES
-from stackyard.hub.yamltree import Items, Keys, Node, Scalar, Tree
+from stackyard.hub.documents.yamlreader import MAX_DEPTH, MAX_NODES
+from stackyard.hub.documents.yamltree import Items, Keys, Node, Scalar, Tree
 
 
 class _Pairs(list[tuple[str, Any]]):
