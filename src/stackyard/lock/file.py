@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import tempfile
 from pathlib import Path
 
 from stackyard.errors import InputError, OutsideError
 from stackyard.lock.codec import FORMAT, dump, parse
 from stackyard.lock.model import Lock
+from stackyard.wholefile import whole
 
 _MOST = 512 * 1024 * 1024
 _CONFLICT = re.compile(r"^(<{7} |={7}$|>{7} )", re.MULTILINE)
@@ -78,17 +77,8 @@ def write_lock(path: Path, lock: Lock) -> None:
     try:
         if path.is_file() and path.read_bytes() == data:
             return
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            Path(name).chmod(0o644)
-            Path(name).replace(path)
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
+        with whole(path) as file:
+            file.write(data)
     except OSError as error:
         raise OutsideError(
             f"writing {path}: {error.strerror}", hint="the old lock file, if any, is unchanged"

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import stat
-import tempfile
 from pathlib import Path
 
 from stackyard.errors import InputError, OutsideError
 from stackyard.hub.delivery.comments import comment, origin
 from stackyard.hub.delivery.shape import Delivery
 from stackyard.stack.values import Stack
+from stackyard.wholefile import whole
 
 _MODE = 0o644
 
@@ -80,22 +79,9 @@ def _write(path: Path, text: str) -> None:
             path.write_text(text, encoding="utf-8")  # such as a terminal or a pipe
         else:
             mode = stat.S_IMODE(known.st_mode) if known else _MODE
-            _replace(path.resolve(), text.encode(), mode)  # a link stays one
+            with whole(path.resolve(), mode) as file:  # a link stays one
+                file.write(text.encode())
     except OSError as error:
         raise OutsideError(
             f"writing {path}: {error.strerror}", hint="what was there before is unchanged"
         ) from error
-
-
-def _replace(path: Path, data: bytes, mode: int) -> None:
-    handle, name = tempfile.mkstemp(prefix=f".{path.name[:80]}.", dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).chmod(mode)
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import stat
-import tempfile
 from contextlib import suppress
 from pathlib import Path
 
 from stackyard.errors import InputError, Position
 from stackyard.oci.disk import disk
+from stackyard.wholefile import whole
 
 
 def replace_text(path: Path, before: str, after: str) -> None:
@@ -29,22 +29,13 @@ def replace_text(path: Path, before: str, after: str) -> None:
         known = goal.stat()
         if not stat.S_ISREG(known.st_mode):
             raise InputError(f"writing {path}: it is no file", hint="name a file")
-        handle, name = tempfile.mkstemp(prefix=f".{goal.name[:80]}.", dir=goal.parent)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(after.encode())
-                file.flush()
-                os.fsync(file.fileno())
+        with whole(goal, stat.S_IMODE(known.st_mode)) as file:
+            file.write(after.encode())
             with suppress(PermissionError):
-                os.chown(name, known.st_uid, known.st_gid)
-            Path(name).chmod(stat.S_IMODE(known.st_mode))
+                os.fchown(file.fileno(), known.st_uid, known.st_gid)
             if goal.read_bytes() != before.encode():
                 raise InputError(
                     "editing the HelmRelease: the file was changed meanwhile",
                     where=Position(str(path)),
                     hint="run again",
                 )
-            Path(name).replace(goal)
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
