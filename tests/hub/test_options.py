@@ -113,6 +113,18 @@ images:
     assert found[1]["kubespawner_override"]["image"] == reference("geo", "py311-0123456789ab")
 
 
+def test_a_name_for_each_variants_choice(tmp_path: Path) -> None:
+    named = 'choice_name: "Python {{ variant[2:] }} <b>"'
+    images = f"images: {{a: {{layers: base, profile: {{display_name: A, {named}}}}}}}"
+    (profile,) = made(tmp_path, images)
+    assert choices(profile) == {
+        "py311": "Python 311 &lt;b&gt;",
+        "py313": "Python 313 &lt;b&gt;",
+    }
+    error, _ = refused(tmp_path, images.replace("{{ variant[2:] }}", "3"))
+    assert "two of its versions are shown as 'Python 3 <b>'" in error.message
+
+
 def test_old_versions_stay_selectable(tmp_path: Path) -> None:
     images = (
         "images: {a: {layers: base, variants: py311,"

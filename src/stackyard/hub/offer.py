@@ -119,7 +119,9 @@ def _of_image(
 
 
 def _names(subject: Subject) -> dict[str, str]:
-    """What the variants call the profile, where each has its own name; else theirs."""
+    """What a variant's choice is called: as told, or what tells the variants apart."""
+    if any(profile.choice_name for profile in subject.profiles.values()):
+        return {variant: p.choice_name or variant for variant, p in subject.profiles.items()}
     if len(subject.profiles) == 1:
         return dict.fromkeys(subject.profiles, _NEWEST)
     told = {variant: profile.display_name for variant, profile in subject.profiles.items()}

@@ -61,6 +61,7 @@ def _of(image: str, profile: Profile) -> Iterator[Remark]:
 def _texts(profile: Profile) -> Iterator[tuple[tuple[str, ...], str]]:
     yield ("display_name",), profile.display_name
     yield ("description",), profile.description
+    yield ("choice_name",), profile.choice_name
     for key, option in profile.profile_options.items():
         path: tuple[str, ...] = ("profile_options", key)
         yield (*path, "display_name"), option.display_name

@@ -60,6 +60,7 @@ def make_profile(source: ProfileSource | None, node: Node) -> Profile | None:
         kubespawner_override=source.kubespawner_override,
         profile_options={key: _option(option) for key, option in source.profile_options.items()},
         variants=source.variants,
+        choice_name=source.choice_name,
         previous_versions=source.previous_versions,
         places=_places(node),
     )

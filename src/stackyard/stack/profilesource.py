@@ -71,6 +71,8 @@ class ProfileSource(Source):
     """Stable key; made from the image's name unless given."""
     variants: VariantsAs = "choices"
     """Whether variants are choices of one profile, or a profile each."""
+    choice_name: Text = ""
+    """What a variant's choice is called, such as `Python {{ python }}`; its name unless given."""
     previous_versions: PreviousVersions = 0
     """How many versions that were published before stay selectable."""
     kubespawner_override: Override = Field(default_factory=dict)

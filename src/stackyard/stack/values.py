@@ -192,6 +192,7 @@ class Profile:
         profile_options: by key; ``image`` is the option that Stackyard fills with the
             image's versions.
         variants: whether the image's variants are choices of one profile, or a profile each.
+        choice_name: what the choice of this variant is called; empty for the variant's name.
         previous_versions: how many versions that were published before stay selectable.
         places: where each key of the profile stands, by its path of keys.
     """
@@ -203,6 +204,7 @@ class Profile:
     kubespawner_override: Mapping[str, Any] = field(default_factory=dict)
     profile_options: Mapping[str, ProfileOption] = field(default_factory=dict)
     variants: Literal["choices", "profiles"] = "choices"
+    choice_name: str = ""
     previous_versions: int = 0
     places: Mapping[tuple[str, ...], Position] = field(default_factory=dict, compare=False)
 
