@@ -8,7 +8,7 @@ STACK  := examples/campus/stackyard.yaml
 BUILD_PACKAGES := python3-venv ca-certificates mmdebstrap uidmap buildah
 TEST_PACKAGES  := $(BUILD_PACKAGES) podman skopeo docker-registry docker.io \
                   fuse-overlayfs crun xz-utils zstd node-configurable-http-proxy \
-                  qemu-user-static
+                  qemu-user-static chromium fonts-dejavu-core graphviz
 
 .PHONY: demo test lint unit real format clean
 demo: $(VENV)/.installed
@@ -28,7 +28,9 @@ unit: $(VENV)/.developing
 
 real: $(VENV)/.developing
 	scripts/install-debian $(TEST_PACKAGES)
-	$(BIN)/pytest -q -m real --durations=10
+	$(BIN)/python scripts/install-helm $(VENV)/kubernetes
+	PATH="$(CURDIR)/$(VENV)/kubernetes:$$PATH" $(BIN)/pytest -q -m real -n 2 --dist loadfile --ignore tests/real
+	$(BIN)/pytest -q -m real --durations=10 tests/real
 
 format: $(VENV)/.developing
 	$(BIN)/ruff check --fix src tests benchmarks

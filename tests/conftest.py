@@ -95,3 +95,10 @@ def built(locked: Yard, _built_once: Path) -> Yard:
         shutil.copytree(locked.store, store)
     shutil.copytree(store, locked.store, dirs_exist_ok=True)
     return locked
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What locks and builds with the real program is real, whichever folder it is in."""
+    for item in items:
+        if "yard" in getattr(item, "fixturenames", ()):
+            item.add_marker("real")

@@ -29,6 +29,7 @@ VERBS = {
     "push": "Publish images to their registry.",
     "inspect": "Show what is in an image, or what differs between two.",
     "profiles": "Write the hub's profile list.",
+    "hub": "Run a JupyterHub on this machine with the images.",
     "prune": "Remove old blobs, caches, images and tags.",
     "schema": "Print the stack file's JSON Schema.",
 }

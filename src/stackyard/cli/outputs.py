@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable
 from pathlib import Path
-from typing import BinaryIO, cast
 
 from stackyard.build.perform import Built
-from stackyard.errors import InputError, OutsideError
+from stackyard.cli.loading import load_images
+from stackyard.errors import InputError
 from stackyard.oci.descriptor import Descriptor
 from stackyard.oci.disk import disk
 from stackyard.oci.export import write_docker_archive, write_layout
@@ -77,41 +74,3 @@ def load_into(engine: str, stack: Stack, built: Built, store: Store) -> str:
     images = _images(stack, built)
     load_images(engine, images, store)
     return f"loaded into {engine}: {', '.join(images)}"
-
-
-def load_images(engine: str, images: Mapping[str, Descriptor], store: Store) -> None:
-    """Load images into docker or podman.
-
-    Args:
-        engine: docker or podman.
-        images: name with tag to manifest.
-        store: has the images.
-
-    Raises:
-        OutsideError: the engine is missing, not running, or refuses them.
-    """
-    program = shutil.which(engine)
-    if program is None:
-        raise OutsideError(
-            f"{engine} is not installed",
-            hint="install it, or use --output docker-archive:FILE and load that elsewhere",
-        )
-    with subprocess.Popen(
-        [program, "load"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-    ) as process:
-        stdin = cast("BinaryIO", process.stdin)
-        try:
-            write_docker_archive(store, images, stdin)
-        except OutsideError as error:
-            # An engine that ends early breaks the pipe; its own words tell why.
-            if not isinstance(error.__cause__, BrokenPipeError):
-                raise
-        finally:
-            with suppress(BrokenPipeError):
-                stdin.close()
-        words = cast("BinaryIO", process.stdout).read().decode(errors="replace")
-    if process.returncode:
-        raise OutsideError(
-            f"{engine} load failed: {words.strip()[-600:]}",
-            hint=f"is {engine} running, and may you use it?",
-        )
