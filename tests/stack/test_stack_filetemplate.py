@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from stackyard.stack.template import MAX_FILE, TemplateError, Templates
+from stackyard.stack.template import MAX_FILE, Templates
+from stackyard.stack.templateerror import TemplateError
 
 KNOWN: dict[str, Any] = {"suite": "trixie", "xs": ["a", "b"], "long": "x" * 30_000}
 

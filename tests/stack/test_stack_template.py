@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stackyard.stack.template import TemplateError, Templates, is_template
+from stackyard.stack.template import Templates, is_template
+from stackyard.stack.templateerror import TemplateError
 
 KNOWN: dict[str, Any] = {
     "suite": "trixie",

@@ -15,7 +15,8 @@ from stackyard.build.revision import revision
 from stackyard.errors import InputError
 from stackyard.lock.model import Lock, Resolution
 from stackyard.oci.reference import check_tag
-from stackyard.stack.template import TemplateError, Templates
+from stackyard.stack.template import Templates
+from stackyard.stack.templateerror import TemplateError
 from stackyard.stack.values import Stack, Target
 
 DEFAULT_TAGS = (

@@ -13,7 +13,7 @@ from jinja2.parser import Parser
 from stackyard.stack.filesandbox import FileSandbox
 from stackyard.stack.sandbox import NotAllowedError, Sandbox, UnknownNameError
 from stackyard.stack.suggest import did_you_mean
-from stackyard.stack.template import TemplateError
+from stackyard.stack.templateerror import TemplateError
 
 __all__ = ["FileSandbox", "Sandbox", "compile_expression", "compile_template", "explained", "names"]
 

@@ -9,7 +9,8 @@ from typing import Any
 
 from stackyard.errors import Position
 from stackyard.stack.containerfile import ContainerfileError, parent_argument
-from stackyard.stack.template import TemplateError, Templates
+from stackyard.stack.template import Templates
+from stackyard.stack.templateerror import TemplateError
 from stackyard.stack.textfile import TextError, read_text
 from stackyard.stack.values import Containerfile
 from stackyard.stack.written import Written

@@ -11,7 +11,8 @@ from typing import Any, TypeGuard
 
 from stackyard.stack.document import MappingNode, Node, ScalarNode, SequenceNode
 from stackyard.stack.problems import Problems
-from stackyard.stack.template import TemplateError, Templates, is_template
+from stackyard.stack.template import Templates, is_template
+from stackyard.stack.templateerror import TemplateError
 
 
 def is_static(node: Node) -> bool:

@@ -13,6 +13,8 @@ from collections.abc import Iterable, Mapping
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from stackyard.stack.templateerror import TemplateError
+
 if TYPE_CHECKING:
     from jinja2 import Template
 
@@ -29,20 +31,6 @@ MAX_TOTAL = 5_000_000
 
 _NAME = re.compile(r"\{\{ ?([A-Za-z_][A-Za-z0-9_]*) ?\}\}")
 _MARK = re.compile(r"\{[{%#]")
-
-
-class TemplateError(ValueError):
-    """A template that cannot be rendered: what is wrong, and perhaps what to do.
-
-    Attributes:
-        line: of the template; 0 when unknown.
-    """
-
-    def __init__(self, message: str, hint: str | None = None, line: int = 0) -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
-        self.line = line
 
 
 def is_template(text: str) -> bool:

@@ -11,7 +11,8 @@ from stackyard.stack.document import MappingNode, Node, ScalarNode, plain
 from stackyard.stack.include import Definition, Gathered
 from stackyard.stack.problems import Problems
 from stackyard.stack.render import Renderer, conditions, is_static, scalars
-from stackyard.stack.template import TemplateError, Templates, is_template
+from stackyard.stack.template import Templates, is_template
+from stackyard.stack.templateerror import TemplateError
 
 DEFAULT = "default"
 """The one variant of a stack that names none."""
