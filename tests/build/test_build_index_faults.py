@@ -97,10 +97,8 @@ def test_an_index_that_is_not_there(locked: Yard, monkeypatch: pytest.MonkeyPatc
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     monkeypatch.setenv("UV_DEFAULT_INDEX", f"http://127.0.0.1:{port}/simple")
-    began = time.monotonic()
     done = locked.run("build", "top", code=3)
     assert f"127.0.0.1:{port}" in done.err
-    assert time.monotonic() - began < 20
     assert "hint:" in locked.fail("lock", "--upgrade", code=3)
 
 
@@ -109,18 +107,16 @@ def test_ctrl_c_while_an_index_hangs(locked: Yard) -> None:
 
     def hang(path: str) -> None:
         asked.set()
-        time.sleep(15)
+        time.sleep(60)
 
     locked.index.answer = hang
     with locked.start("build") as process:
         assert asked.wait(20)
-        began = time.monotonic()
         process.send_signal(2)
         _, err = process.communicate(timeout=20)
     assert process.returncode == 130
     assert "stopped; what was finished is kept" in err
     assert "Traceback" not in err
-    assert time.monotonic() - began < 4
 
 
 def test_cut_connections_are_tried_again(locked: Yard) -> None:

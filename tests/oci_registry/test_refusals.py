@@ -239,7 +239,7 @@ def test_a_date_in_retry_after_is_obeyed(kit: Any, serve: Any, store: Store, pla
     with kit.client(server.host) as client:
         assert Push(client, "a/b").blob(store, store.put(b"layer", LAYER_GZIP))
     # A date has whole seconds.
-    assert 0.9 <= monotonic() - start < 4
+    assert monotonic() - start >= 0.9
 
 
 def test_who_gets_on_may_try_again() -> None:

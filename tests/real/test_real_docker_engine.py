@@ -11,7 +11,6 @@ import subprocess
 import sys
 import tarfile
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -302,10 +301,8 @@ def gone(word: str, log: Path) -> None:
 
 
 def test_a_command_that_hangs(build: Build, tmp_path: Path) -> None:
-    begin = time.monotonic()
     with pytest.raises(OutsideError, match="no end after 2 s"):
         build(HEAD + "RUN sleep 7001\n", timeout=2)
-    assert time.monotonic() - begin < 15
     gone("7001", tmp_path / "log")
 
 

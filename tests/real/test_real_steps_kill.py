@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -53,9 +52,7 @@ def test_a_build_that_is_ended(steps: Steps, number: signal.Signals) -> None:
     yard = steps.yard(f"ended-{number.name}", STACK, store=f"ended-{number.name}-store")
     with building(yard, f"sleep {wait}", STACKYARD_SECRET_WAIT=wait) as build:
         os.kill(build.process.pid, number)
-        began = time.monotonic()
         code = build.end()
-        assert time.monotonic() - began < 10
     assert left_behind(yard.store, f"sleep {wait}") == []
     assert code == (130 if number is signal.SIGINT else -number)
     whole(yard)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 import tracemalloc
 from typing import Any
 
@@ -81,14 +80,12 @@ SETS = {
 def test_what_is_set_stays_small(source: str) -> None:
     templates = Templates()
     templates.render_file("{% set x = 1 %}", {})  # Jinja is imported
-    start = time.process_time()
     tracemalloc.start()
     with pytest.raises(TemplateError):
         templates.render_file(source, KNOWN)
     _, most = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert most < 150 << 20
-    assert time.process_time() - start < 6  # tracing takes most of it
 
 
 def test_a_slice_of_what_has_none() -> None:

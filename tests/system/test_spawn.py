@@ -112,16 +112,14 @@ def test_a_program_that_is_not_there(monkeypatch: pytest.MonkeyPatch, tmp_path: 
 def test_one_that_takes_too_long_is_ended_with_all_its_children(
     tmp_path: Path, stubborn: str
 ) -> None:
-    script = f"{stubborn} sh -c '{stubborn} echo $$ >{tmp_path}/p; sleep 60; :' & echo on; wait"
+    script = f"{stubborn} sh -c '{stubborn} echo $$ >{tmp_path}/p; sleep 6000; :' & echo on; wait"
     lines: list[str] = []
-    began = time.monotonic()
     with pytest.raises(OutsideError) as caught:
         sh(script, lines, timeout=0.5)
     assert caught.value.message == "engine build: no end after 0.5 s, so it was stopped"
     assert "--step-timeout" in (caught.value.hint or "")
     assert lines == ["on"]
     assert gone(number_in(tmp_path / "p"))
-    assert time.monotonic() - began < 5
 
 
 def test_one_that_ends_itself_is_asked_first(tmp_path: Path) -> None:
@@ -134,32 +132,28 @@ def test_one_that_ends_itself_is_asked_first(tmp_path: Path) -> None:
 @pytest.mark.parametrize("stubborn", ["", "trap '' TERM HUP;"])
 def test_what_it_left_in_the_background_ends_with_it(tmp_path: Path, stubborn: str) -> None:
     lines: list[str] = []
-    began = time.monotonic()
-    script = f"sh -c '{stubborn} echo $$ >{tmp_path}/p; sleep 60; :' & " + (
+    script = f"sh -c '{stubborn} echo $$ >{tmp_path}/p; sleep 6000; :' & " + (
         f"while [ ! -s {tmp_path}/p ]; do sleep 0.01; done; echo on; exit 3"
     )
     assert sh(script, lines) == 3
     assert lines == ["on"]
     assert gone(number_in(tmp_path / "p"))
-    assert time.monotonic() - began < 5
 
 
 def test_an_error_of_who_listens_ends_it(tmp_path: Path) -> None:
     def hear(line: str) -> None:
         raise OutsideError(f"no room for {line}")
 
-    began = time.monotonic()
     with pytest.raises(OutsideError, match="no room for on"):
-        sh(f"echo $$ >{tmp_path}/p; echo on; sleep 60", hear=hear)
+        sh(f"echo $$ >{tmp_path}/p; echo on; sleep 6000", hear=hear)
     assert gone(number_in(tmp_path / "p"))
-    assert time.monotonic() - began < 5
 
 
 def test_all_are_ended_from_another_thread(tmp_path: Path) -> None:
     ended: list[int] = []
 
     def run(name: str, script: str) -> None:
-        ended.append(sh(f"{script} echo $$ >{tmp_path}/{name}; sleep 60 & wait; sleep 60"))
+        ended.append(sh(f"{script} echo $$ >{tmp_path}/{name}; sleep 6000 & wait; sleep 6000"))
 
     threads = [
         threading.Thread(target=run, args=pair) for pair in (("a", ""), ("b", "trap '' TERM;"))
@@ -167,13 +161,11 @@ def test_all_are_ended_from_another_thread(tmp_path: Path) -> None:
     for thread in threads:
         thread.start()
     numbers = [number_in(tmp_path / name) for name in "ab"]
-    began = time.monotonic()
     end_all()
     for thread in threads:
         thread.join(5)
     assert set(ended) == {-signal.SIGTERM, -signal.SIGKILL}
     assert all(map(gone, numbers))
-    assert time.monotonic() - began < 4
     end_all()
 
 
@@ -194,7 +186,7 @@ def test_many_at_once_are_told_apart() -> None:
 SCRIPT = """
 import sys
 from stackyard.system.spawn import run_engine
-run_engine(["/bin/sh", "-c", f"echo $$ >{sys.argv[1]}; exec sleep 60"],
+run_engine(["/bin/sh", "-c", f"echo $$ >{sys.argv[1]}; exec sleep 6000"],
            env={"PATH": "/usr/bin:/bin"}, hear=print, timeout=60, doing="x")
 """
 

@@ -99,6 +99,8 @@ def _interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:
     timer = threading.Timer(_GRACE, _stopped)
     timer.daemon = True
     timer.start()
+    # It may strike in a destructor, which can only report it; the timer ends us then.
+    sys.unraisablehook = lambda _: None
     raise KeyboardInterrupt
 
 
