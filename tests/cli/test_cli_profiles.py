@@ -60,6 +60,7 @@ def test_names_and_secrets(built: Yard) -> None:
         (["--format", "kustomize"], "name a folder for them: -o FOLDER"),
         (["--format", "kustomize", "-o", "-"], "name a folder for them: -o FOLDER"),
         (["-o", "stackyard.yaml"], "that is the stack file"),
+        (["-o", "stackyard.lock"], "that is the lock"),
         (["-o", "."], "that is a folder"),
     ],
 )
@@ -76,6 +77,14 @@ def test_to_a_file(built: Yard) -> None:
     assert text == profiles(built).out == profiles(built, "-o", "-").out
     line = STACK.splitlines().index("    profile: {display_name: Top, default: true}") + 1
     assert f"    # stackyard.yaml:{line}, images.top.profile" in text.splitlines()
+
+
+def test_not_over_a_part_of_the_stack_file(built: Yard) -> None:
+    part = built.write("images/one.yaml", "images: {one: {layers: [top]}}\n")
+    built.change("registry:", "include: [images/*.yaml]\nregistry:")
+    told = built.fail("profiles", "--offline", "-o", "images/../images/one.yaml", code=2)
+    assert "that is a part of the stack file" in told
+    assert part.read_text().startswith("images: {one")
 
 
 def test_to_a_folder(built: Yard) -> None:

@@ -241,6 +241,27 @@ def test_a_file_that_is_not_edited_is_left(
     assert path.read_text() == text
 
 
+def test_a_file_that_sops_has_signed_is_left(tmp_path: Path) -> None:
+    path = tmp_path / "hub.yaml"
+    text = release(entry="") + "sops: {mac: x}\n"
+    path.write_text(text)
+    with pytest.raises(InputError, match="SOPS"):
+        helmrelease(path, Settings(), edit=True)
+    assert path.read_text() == text
+
+
+def test_a_timeout_that_flux_fills_in_is_kept(tmp_path: Path) -> None:
+    path = tmp_path / "hub.yaml"
+    path.write_text(release("  values:\n    singleuser: {}\n", timeout="${TIMEOUT:=5m}", entry=""))
+    (_, note) = found(path.read_text())
+    assert (note.level, note.where.line, note.mended) == ("note", 8, False)
+    assert "which Flux fills in" in note.message
+    helmrelease(path, Settings(), edit=True)
+    assert "  timeout: ${TIMEOUT:=5m}\n" in path.read_text()
+    hook = "  values:\n    prePuller: {hook: {enabled: false}}\n"
+    assert found(release(hook, timeout="${TIMEOUT}")) == []
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [

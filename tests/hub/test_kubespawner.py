@@ -17,6 +17,7 @@ from writtenstack import read
 
 from stackyard.hub.profiles import profile_list
 from stackyard.hub.published import Earlier
+from stackyard.hub.texts import looks
 from stackyard.hub.traits import TRAITS, fits
 from stackyard.stack.values import Profile
 
@@ -172,7 +173,8 @@ def check_any_text(python: list[str]) -> None:
     pieces = ["<", ">", "&", '"', "'", "{{", "}}", "{%", "%}", "{#", "#}", "${", "\\", "/", "-->"]
     pieces += ["&amp;", "</h3>", "<script>", "é", "€", "😀", "a", "Z", " ", "`", "\u202e", "\u2028"]
     names = {"".join(chance.choices(pieces, k=chance.randint(1, 12))).strip() for _ in range(300)}
-    names = {" ".join(name.split()) for name in names if name.strip()}
+    alike = {looks(name): " ".join(name.split()) for name in names}
+    names = {name for seen, name in alike.items() if seen}
     of = stack({f"i{n}": {"v": Profile(name, name)} for n, name in enumerate(sorted(names))})
     found = run(python, "spawnpage.py", profile_list(of, published(of)))
     form = Form(found["form"])

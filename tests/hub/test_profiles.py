@@ -142,6 +142,7 @@ def refused(override: dict[Any, Any]) -> InputError:
         ({"environment": None}, "mapping"),
         ({"environment": {"DEBUG": 1}}, "DEBUG is 1, and must be text"),
         ({"environment": {1: "x"}}, "key 1"),
+        ({"environment": {"A": "x\0"}}, "A has a NUL"),
         ({"node_selector": "gpu"}, "mapping"),
         ({"node_selector": {"gpu": True}}, "gpu is True, and must be text"),
         ({"extra_labels": {"course": 1}}, "course is 1, and must be text"),

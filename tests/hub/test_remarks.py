@@ -41,3 +41,24 @@ def test_nothing_to_say(tmp_path: Path) -> None:
     assert not remarks(
         read(tmp_path, "images: {a: {layers: base, profile: {display_name: A & B}}}")
     )
+
+
+def test_what_only_the_default_variant_has_a_say_in(tmp_path: Path) -> None:
+    images = """\
+images:
+  a:
+    layers: base
+    profile:
+      display_name: A {{ variant }}
+      description: For {{ variant }}
+      kubespawner_override: {working_dir: "/{{ variant }}"}
+      profile_options:
+        r: {display_name: R, choices: {a: {display_name: "{{ variant }}"}}}
+"""
+    found = remarks(read(tmp_path, images))
+    assert [remark.where.line for remark in found if remark.where] == [9, 11]
+    assert all("differs between variants" in remark.message for remark in found)
+    each = images.replace(
+        "      display_name: A", "      variants: profiles\n      display_name: A"
+    )
+    assert not remarks(read(tmp_path, each))

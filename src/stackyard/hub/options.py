@@ -8,7 +8,7 @@ from typing import Any
 from stackyard.errors import InputError
 from stackyard.hub.names import IMAGE_OPTION
 from stackyard.hub.overrides import VALUE, Spot, checked
-from stackyard.hub.texts import pattern, shown
+from stackyard.hub.texts import looks, pattern, shown
 from stackyard.stack.values import Choice, Profile, ProfileOption, UnlistedChoice
 
 _TAKEN = frozenset({"profile"})
@@ -94,7 +94,7 @@ def _check_choices(
                 where=where,
                 hint="give the choice another key",
             )
-        other = names.setdefault(choice.display_name, key)
+        other = names.setdefault(looks(choice.display_name), key)
         if other != key:
             raise InputError(
                 f"{told}: the choices {other} and {key} are both shown as {choice.display_name!r}",

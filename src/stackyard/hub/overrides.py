@@ -10,6 +10,8 @@ from typing import Any
 
 from stackyard.errors import InputError, Position
 from stackyard.hub.traits import TRAITS, fits
+from stackyard.hub.visible import visible
+from stackyard.oci.reference import Reference
 from stackyard.stack.suggest import did_you_mean
 from stackyard.stack.values import Profile
 
@@ -121,7 +123,18 @@ def _checked(name: Any, given: Any, spot: Spot) -> Any:
             f"{spot}.{name} is {value!r}, and KubeSpawner takes {_WORDS.get(kind, kind)}",
             where=where,
         )
+    if name == "image":
+        _check_image(value, f"{spot}.{name}", where)
     return value
+
+
+def _check_image(value: str, what: str, where: Position | None) -> None:
+    """Refuse what no cluster can pull; what users type stands for a part of a name."""
+    try:
+        Reference.parse(value.replace(VALUE, "x"))
+    except InputError as error:
+        hint = visible(error.hint) if error.hint else None
+        raise InputError(f"{what}: {error.message}", where=where, hint=hint) from None
 
 
 def _check_texts(name: str, mapping: Mapping[str, Any], spot: Spot) -> None:
@@ -133,6 +146,12 @@ def _check_texts(name: str, mapping: Mapping[str, Any], spot: Spot) -> None:
                 f"{spot}.{name}: {key} is {value!r}, and must be text",
                 where=spot.where(name, key),
                 hint="put the value in quotes",
+            )
+        if "\0" in "".join(_strings(value)):
+            raise InputError(
+                f"{spot}.{name}: {visible(key)} has a NUL, which Kubernetes does not take",
+                where=spot.where(name, key),
+                hint="take it out",
             )
 
 

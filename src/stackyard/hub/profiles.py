@@ -16,10 +16,13 @@ from stackyard.hub.offer import Subject, subjects
 from stackyard.hub.options import further_options, unlisted
 from stackyard.hub.overrides import Spot, checked
 from stackyard.hub.published import Published
-from stackyard.hub.texts import shown
+from stackyard.hub.texts import looks, shown
+from stackyard.hub.wrong import noted
+from stackyard.stack.problems import Problems
 from stackyard.stack.values import Stack
 
 _OPTION_NAME = "Version"
+_SHOWN = 80  # characters of a name in a message
 
 
 @dataclass(frozen=True)
@@ -55,17 +58,21 @@ def offers(stack: Stack, published: Sequence[Published]) -> tuple[Offer, ...]:
     Raises:
         InputError: a profile's image or variant is not published; two defaults; equal
             slugs or names; a name that the chart's pre-pullers cannot take; or what
-            KubeSpawner would not take. The error has the place in the stack file.
+            KubeSpawner would not take. The error has the place in the stack file; of several
+            it tells all.
     """
     found = subjects(stack, published)
-    _check_names(found)
+    problems = Problems()
+    _check_names(found, problems)
     default = _default(found)
-    made = tuple(
-        Offer(_written(subject, subject is default), subject.image, subject.where)
-        for subject in found
-    )
+    made = []
+    for subject in found:
+        with noted(problems, subject.where):
+            written = _written(subject, subject is default)
+            made.append(Offer(written, subject.image, subject.where))
+    problems.check()
     _check_pullers(made, found)
-    return made
+    return tuple(made)
 
 
 def check(stack: Stack) -> None:
@@ -77,27 +84,46 @@ def check(stack: Stack) -> None:
     offers(stack, [Published(t.image, t.variant, "unpublished") for t in stack.targets])
 
 
-def _check_names(found: Sequence[Subject]) -> None:
+def _check_names(found: Sequence[Subject], problems: Problems) -> None:
     slugs: dict[str, Subject] = {}
     names: dict[str, Subject] = {}
     for subject in found:
-        where = subject.profile.place("slug") or subject.where
-        other = slugs.setdefault(check_slug(subject.slug, where), subject)
-        if other is not subject:
-            raise InputError(
-                f"the profiles of images {other.image} and {subject.image} "
-                f"have the same slug {subject.slug!r}, and the hub would offer only the first",
-                where=where,
-                hint="give one of them another slug",
-            )
-        other = names.setdefault(" ".join(subject.name.split()), subject)
-        if other is not subject:
-            raise InputError(
-                f"the profiles of images {other.image} and {subject.image} are both shown as "
-                f"{subject.name!r}, so that users cannot tell them apart",
-                where=subject.profile.place("display_name") or subject.where,
-                hint=f"give one of them another display_name; the other is in {other.where}",
-            )
+        with noted(problems, subject.where):
+            _check_slug(subject, slugs)
+        with noted(problems, subject.where):
+            _check_name(subject, names)
+
+
+def _check_slug(subject: Subject, known: dict[str, Subject]) -> None:
+    where = subject.profile.place("slug") or subject.where
+    other = known.setdefault(check_slug(subject.slug, where), subject)
+    if other is not subject:
+        raise InputError(
+            f"the profiles of images {other.image} and {subject.image} "
+            f"have the same slug {subject.slug!r}, and the hub would offer only the first",
+            where=where,
+            hint="give one of them another slug",
+        )
+
+
+def _check_name(subject: Subject, known: dict[str, Subject]) -> None:
+    where = subject.profile.place("display_name") or subject.where
+    name = looks(subject.name)
+    if not name:
+        raise InputError(
+            f"the profile of image {subject.image} is called {subject.name!r}, of which nothing "
+            "can be seen",
+            where=where,
+            hint="give it a display_name that users can read",
+        )
+    other = known.setdefault(name, subject)
+    if other is not subject:
+        raise InputError(
+            f"the profiles of images {other.image} and {subject.image} are both shown as "
+            f"{name[:_SHOWN]!r}, so that users cannot tell them apart",
+            where=where,
+            hint=f"give one of them another display_name; the other is in {other.where}",
+        )
 
 
 def _default(found: Sequence[Subject]) -> Subject | None:
@@ -170,13 +196,14 @@ def _choices(
         own = {
             name: value for name, value in overrides[version.variant].items() if name not in common
         }
-        if version.name in names or version.key in choices:
+        name = looks(version.name)
+        if name in names or version.key in choices:
             raise InputError(
-                f"image {subject.image}: two of its versions are shown as {version.name!r}",
-                where=subject.where,
-                hint="give each variant a display_name of its own",
+                f"image {subject.image}: two of its versions are shown as {name[:_SHOWN]!r}",
+                where=subject.profile.place("choice_name") or subject.where,
+                hint="give each variant a choice_name of its own",
             )
-        names.add(version.name)
+        names.add(name)
         choices[version.key] = {
             "display_name": shown(version.name),
             **({} if choices else {"default": True}),

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from stackyard.errors import Position
 from stackyard.hub.names import IMAGE_OPTION
 from stackyard.hub.overrides import Spot, braced
 from stackyard.hub.texts import surprise
+from stackyard.hub.visible import visible
 from stackyard.stack.values import Profile, Stack
 
 
@@ -25,14 +26,28 @@ class Remark:
 
 def remarks(stack: Stack) -> list[Remark]:
     """What to tell of all profiles, each thing once."""
-    found = (
-        remark
-        for image, variants in stack.image_variants.items()
-        for variant in variants
-        if (profile := stack.variants[variant].images[image].profile)
-        for remark in _of(image, profile)
-    )
+    found: list[Remark] = []
+    for image, variants in stack.image_variants.items():
+        offered = [stack.variants[variant].images[image].profile for variant in variants]
+        profiles = [profile for profile in offered if profile]
+        for profile in profiles:
+            found += _of(image, profile)
+        found += _of_first_only(image, profiles)
     return list(dict.fromkeys(found))
+
+
+def _of_first_only(image: str, profiles: Sequence[Profile]) -> Iterator[Remark]:
+    """What variants say differently, and a profile of them all can say only once."""
+    if not profiles or profiles[0].variants != "choices":
+        return
+    first, *others = profiles
+    for key in ("description", "profile_options"):
+        if any(getattr(other, key) != getattr(first, key) for other in others):
+            yield Remark(
+                first.place(key),
+                f"images.{image}.profile.{key} differs between variants, and that of the default "
+                "one is for all; with `variants: profiles` each has its own",
+            )
 
 
 def _of(image: str, profile: Profile) -> Iterator[Remark]:
@@ -45,8 +60,8 @@ def _of(image: str, profile: Profile) -> Iterator[Remark]:
         for name in braced(override):
             yield Remark(
                 spot.where("environment", name),
-                f"{spot}.environment.{name} has braces, which stay as they are; KubeSpawner's "
-                "{username} and the like are not filled in",
+                f"{spot}.environment.{visible(name, 60)} has braces, which stay as they are; "
+                "KubeSpawner's {username} and the like are not filled in",
             )
     option = profile.profile_options.get(IMAGE_OPTION)
     if option and option.unlisted_choice and not option.unlisted_choice.validation_regex:

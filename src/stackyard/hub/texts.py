@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import re
+import unicodedata
 
 from stackyard.errors import InputError, Position
 
@@ -15,6 +16,13 @@ _TEMPLATE = re.compile(r"\{\{|\{%|\{#|\$\{")
 def shown(text: str) -> str:
     """The text as HTML that shows just it; no template, of whatever language, is left in it."""
     return html.escape(text).translate(_BRACES)
+
+
+def looks(text: str) -> str:
+    """The text as people tell it from another one: what cannot be seen is not in it."""
+    known = unicodedata.normalize("NFC", text)
+    seen = "".join(c if c.isprintable() else " " if c.isspace() else "" for c in known)
+    return " ".join(seen.split())
 
 
 def surprise(text: str) -> str | None:

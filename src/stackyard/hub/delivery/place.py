@@ -24,15 +24,11 @@ def place(delivery: Delivery, path: Path, stack: Stack, *, folder: bool) -> None
         folder: which of the two it is.
 
     Raises:
-        InputError: the path is the stack file, or no place for a folder or a file; or the
-            folder has a file of somebody else's under a name of ours.
+        InputError: the path is the stack file, a part of it, or its lock; or no place for a
+            folder or a file; or the folder has a file of somebody else's under a name of ours.
         OutsideError: it cannot be written.
     """
-    if path.resolve() == stack.path.resolve():
-        raise InputError(
-            f"writing the profile list to {path}: that is the stack file",
-            hint="name another file",
-        )
+    _check_sources(path, stack)
     if folder:
         _place_folder(delivery, path, stack)
     elif path.is_dir():
@@ -41,6 +37,24 @@ def place(delivery: Delivery, path: Path, stack: Stack, *, folder: bool) -> None
         )
     else:
         _write(path, delivery.text)
+
+
+def _check_sources(path: Path, stack: Stack) -> None:
+    """Refuse to write over what the list is made from."""
+    variants = stack.variants.values()
+    places = [layer.where for variant in variants for layer in variant.layers.values()]
+    places += [image.where for variant in variants for image in variant.images.values()]
+    parts = {Path(where.file).resolve() for where in places}
+    goal = path.resolve()
+    sources = dict.fromkeys(parts, "a part of the stack file") | {
+        stack.path.with_suffix(".lock").resolve(): "the lock",
+        stack.path.resolve(): "the stack file",
+    }
+    if goal in sources:
+        raise InputError(
+            f"writing the profile list to {path}: that is {sources[goal]}",
+            hint="name another file",
+        )
 
 
 def _place_folder(delivery: Delivery, path: Path, stack: Stack) -> None:

@@ -15,6 +15,7 @@ from ruamel.yaml.scalarstring import DoubleQuotedScalarString, LiteralScalarStri
 from ruamel.yaml.tokens import CommentToken
 
 from stackyard.hub.delivery.comments import one_line
+from stackyard.hub.visible import escaped
 
 _PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_./-]*")
 _WORDS = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null"})
@@ -36,7 +37,7 @@ def dump(document: Any, comments: Mapping[Path, str] | None = None) -> str:
     yaml.indent(mapping=2, sequence=4, offset=2)
     stream = io.StringIO()
     yaml.dump(_quoted(document, comments or {}, ()), stream)
-    return stream.getvalue()
+    return escaped(stream.getvalue())
 
 
 class _Representer(RoundTripRepresenter):

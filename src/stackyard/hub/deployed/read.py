@@ -19,7 +19,8 @@ _DOING = "reading the profile list"
 _HELM = re.compile(r"\A\ufeff?(USER-SUPPLIED|COMPUTED) VALUES:[ \t]*(?=\r?\n|\Z)")
 _EXPECTED = (
     "expected is what `stackyard profiles`, `helm get values` or `kubectl get configmap -o yaml` "
-    "write, a HelmRelease, a part of jupyterhub_config.py, or a bare list"
+    "write, a HelmRelease, a part of jupyterhub_config.py, or a bare list; "
+    "/dev/null is a hub without one"
 )
 
 

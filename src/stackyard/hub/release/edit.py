@@ -48,6 +48,12 @@ def edited(text: str, release: Release, settings: Settings) -> str:
     Raises:
         InputError: the file is written in a way in which the change cannot be made safely.
     """
+    if release.keys.get("sops") is not None:
+        raise InputError(
+            "editing the HelmRelease: SOPS has signed the file, and would not take it changed",
+            where=release.key("sops"),
+            hint="make the change with `sops edit`",
+        )
     before = release.tree.text
     mark = _BOM if text.startswith(_BOM) else ""
     for dedented in (False, True):

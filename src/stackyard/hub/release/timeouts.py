@@ -49,6 +49,7 @@ def timeout_findings(release: Release) -> Iterator[Finding]:
             f"set it to {ENOUGH}, or to what the largest image takes on the slowest node; {EDIT}",
             mended=True,
         )
+    yield from _variable(release)
     node = down(release.spec, "upgrade", "disableHooks")
     if isinstance(node, Scalar) and value(node) is True:
         yield Finding(
@@ -58,6 +59,20 @@ def timeout_findings(release: Release) -> Iterator[Finding]:
             "take it out, unless that is meant",
             level="note",
         )
+
+
+def _variable(release: Release) -> Iterator[Finding]:
+    """Timeouts that Flux puts in when it applies the file."""
+    for path in (("timeout",), *((action, "timeout") for action in _ACTIONS)):
+        node = down(release.spec, *path)
+        if node and _is_variable(node) and not _never_waits(release):
+            yield Finding(
+                release.key("spec", *path),
+                f"{'.'.join(('spec', *path))} is {visible(text(node), 40)!r}, which Flux fills "
+                f"in: {_WHY}",
+                f"see that it is at least {ENOUGH}",
+                level="note",
+            )
 
 
 def _never_waits(release: Release) -> bool:
@@ -77,6 +92,12 @@ def _despite(release: Release, path: tuple[str, ...]) -> str:
     return ""
 
 
+def _is_variable(node: object) -> bool:
+    return isinstance(node, Scalar) and "${" in node.text
+
+
 def _fits(node: object) -> bool:
+    if _is_variable(node):
+        return True
     found = seconds(node.text) if isinstance(node, Scalar) else None
     return found is not None and found >= _ENOUGH
