@@ -37,4 +37,4 @@ def test_what_is_no_requirement(locked: Yard) -> None:
 def test_no_engine(built: Yard) -> None:
     done = built.run("hub", "--offline", code=3, env={"PATH": str(built.root)})
     assert "docker is not installed\npodman is not installed" in done.err
-    assert "apt-get install docker.io" in done.err
+    assert "docker: install it (apt-get install docker.io); podman: install it" in done.err

@@ -43,7 +43,7 @@ def test_another_major_version_of_the_hub_is_told() -> None:
 def test_a_failure_tells_why_what_was_said_and_where_to_look() -> None:
     lines = [*map(str, range(30)), "\x1b[31mno such file\x1b[0m", ""]
     reason = "the container ended with exit code 7"
-    text = say("failed", options=OPTIONS, seconds=0.6, reason=reason, lines=lines)
+    text = say("failed", options=OPTIONS, seconds=0.6, reason=reason, lines=lines, hint="look")
     head, *rest = text.splitlines()
     assert head == f"failed    ada: Geo & ML, py313 after 0.6 s: {reason}"
     assert rest[0] == "  its last lines:"
@@ -54,7 +54,12 @@ def test_a_failure_tells_why_what_was_said_and_where_to_look() -> None:
 
 
 def test_a_container_that_said_nothing() -> None:
-    assert "it said nothing" in say("ended", reason="killed", lines=[])
+    assert "it said nothing" in say("ended", reason="killed", lines=[], hint="")
+    # Nor could it, where it never ran.
+    why: dict[str, Any] = {"reason": "no image", "lines": None, "hint": "build it", "seconds": 0}
+    text = say("failed", options={}, **why)
+    assert "said" not in text
+    assert "  build it" in text.splitlines()
 
 
 def test_hostile_names_reach_no_terminal() -> None:

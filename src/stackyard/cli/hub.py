@@ -124,7 +124,8 @@ def _load(engine: Engine, images: Mapping[str, Descriptor], store: Store) -> Non
         load_images(
             engine.name, missing, store, lambda what: say(f"loading into {engine.name}: {what}")
         )
-        say(f"loaded {len(missing)} images in {time.monotonic() - began:.1f} s")
+        many = "1 image" if len(missing) == 1 else f"{len(missing)} images"
+        say(f"loaded {many} in {time.monotonic() - began:.1f} s")
 
 
 def _introduce(

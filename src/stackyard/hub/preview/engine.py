@@ -20,13 +20,12 @@ EngineName = Literal["docker", "podman"]
 
 _PATIENCE = 60.0  # seconds for what ought to take a moment
 _START = {
-    "docker": "start its daemon (systemctl start docker), see that you may use it (group"
-    " docker), or take --engine podman",
-    "podman": "see what `podman info` says, or take --engine docker",
+    "docker": "start its daemon (systemctl start docker), see that you may use it (group docker)",
+    "podman": "see what `podman info` says",
 }
 _INSTALL = {
-    "docker": "install it (apt-get install docker.io), or take --engine podman",
-    "podman": "install it (apt-get install podman), or take --engine docker",
+    "docker": "install it (apt-get install docker.io)",
+    "podman": "install it (apt-get install podman)",
 }
 _LOCAL = (
     "containers of the preview are reached on this machine's loopback device: run it where"
@@ -110,18 +109,25 @@ def find_engine(name: EngineName | None) -> Engine:
         InputError: it runs containers on another machine.
         OutsideError: it is not installed, or does not answer.
     """
+    if name:
+        return _found(name)
     reasons: list[StackyardError] = []
-    for candidate in (name,) if name else get_args(EngineName):
+    for candidate in get_args(EngineName):
         try:
-            return _docker() if candidate == "docker" else _podman()
+            return _found(candidate)
         except StackyardError as error:
             reasons.append(error)
-    if len(reasons) == 1:
-        raise reasons[0]
     raise OutsideError(
         "\n".join(error.message for error in reasons),
-        hint="the preview needs docker or podman: " + (reasons[0].hint or ""),
+        hint="one of the two is enough. "
+        + "; ".join(
+            f"{which}: {error.hint}" for which, error in zip(_INSTALL, reasons, strict=True)
+        ),
     )
+
+
+def _found(name: EngineName) -> Engine:
+    return _docker() if name == "docker" else _podman()
 
 
 def _docker() -> Engine:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import os
 import secrets
 import shutil
 import tempfile
@@ -24,6 +25,7 @@ from stackyard.hub.preview.engine import Engine, EngineName
 from stackyard.oci.disk import disk
 
 LABEL = "org.stackyard.preview"
+_PREFIX = "stackyard-hub-"
 _LOGS = 5
 """Logs of earlier previews that are kept."""
 
@@ -67,7 +69,9 @@ def session(root: Path, engine: Engine) -> Iterator[Session]:
         records.mkdir(parents=True, exist_ok=True)
         logs.mkdir(exist_ok=True)
         _forget(logs)
-        folder = Path(tempfile.mkdtemp(prefix="stackyard-hub-"))
+        log = logs / f"{name}.log"
+        os.close(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+        folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
         record = records / f"{name}.json"
         with FileLock(root / "sessions.lock"):
             lock = record.open("xb")
@@ -75,7 +79,7 @@ def session(root: Path, engine: Engine) -> Iterator[Session]:
             lock.flush()
             fcntl.flock(lock, fcntl.LOCK_EX)
     with lock:
-        made = Session(name, folder, logs / f"{name}.log")
+        made = Session(name, folder, log)
         try:
             yield made
         finally:
@@ -115,7 +119,8 @@ def _sweep_one(record: Path, text: bytes, find: Find) -> None:
 
 
 def _clear(engine: Engine, name: str, folder: Path, record: Path) -> None:
-    shutil.rmtree(folder, ignore_errors=True)
+    if folder.name.startswith(_PREFIX):  # whatever a record says
+        shutil.rmtree(folder, ignore_errors=True)
     engine.remove(f"{LABEL}={name}")
     record.unlink(missing_ok=True)
 

@@ -103,9 +103,9 @@ def told(event: Mapping[str, Any], names: Mapping[str, str], log: Path) -> str |
             return f"ready     {who}: {_chosen(event, names)} in {event['seconds']:.1f} s{note}"
         case "failed":
             head = f"failed    {who}: {_chosen(event, names)} after {event['seconds']:.1f} s"
-            return _with_lines(f"{head}: {plain(event['reason'])}", event["lines"], log)
+            return _with_lines(head, event, log)
         case "ended":
-            return _with_lines(f"ended     {who}: {plain(event['reason'])}", event["lines"], log)
+            return _with_lines(f"ended     {who}", event, log)
         case "stopped":
             return f"stopped   {who}"
         case _:
@@ -128,11 +128,13 @@ def _other_hub(image: str, hub: str) -> str:
     )
 
 
-def _with_lines(head: str, lines: Sequence[str], log: Path) -> str:
-    last = [f"    {plain(line)}" for line in lines if line.strip()][-_LINES:]
-    said = ["  its last lines:", *last] if last else ["  it said nothing"]
-    look = "  look at the image's cmd, entrypoint and user, and its layers' tests"
-    return "\n".join([head, *said, look, f"  the hub's log: {log}"])
+def _with_lines(head: str, event: Mapping[str, Any], log: Path) -> str:
+    said = []
+    if event["lines"] is not None:
+        last = [f"    {plain(line)}" for line in event["lines"] if line.strip()][-_LINES:]
+        said = ["  its last lines:", *last] if last else ["  it said nothing"]
+    more = [f"  {plain(event['hint'])}", f"  the hub's log: {log}"]
+    return "\n".join([f"{head}: {plain(event['reason'])}", *said, *more])
 
 
 def plain(text: str) -> str:

@@ -7,22 +7,28 @@ from typing import Any
 
 from tornado.web import HTTPError
 
+IMAGE = "look at the image's cmd, entrypoint and user, and its layers' tests"
+MEMORY = "raise the profile's mem_limit, or load less"
+
 
 class StartError(HTTPError):
     """A server did not start; an HTTP error, because the hub shows users the words of those."""
 
-    def __init__(self, message: str, lines: Sequence[str] = ()) -> None:
+    def __init__(
+        self, message: str, lines: Sequence[str] | None = None, *, hint: str = IMAGE
+    ) -> None:
         super().__init__(500, message)
         self.message = message
-        self.lines = list(lines)
-        self.jupyterhub_message = ": ".join([message, *self.lines[-1:]])
+        self.lines = lines  # None where nothing ran that could have said any
+        self.hint = hint
+        self.jupyterhub_message = ": ".join([message, *(lines or [])[-1:]])
 
 
-def ended(state: dict[str, Any]) -> str:
-    """Why a container is no longer running, of what the engine says about it."""
+def ended(state: dict[str, Any]) -> tuple[str, str]:
+    """Why a container is no longer running, of what the engine says; and where to look."""
     if state.get("OOMKilled"):
-        return "the container needed more memory than its profile allows, and was killed"
-    return f"the container ended with exit code {state['ExitCode']}"
+        return "the container needed more memory than its profile allows, and was killed", MEMORY
+    return f"the container ended with exit code {state['ExitCode']}", IMAGE
 
 
 def words(error: Exception) -> str:

@@ -23,7 +23,7 @@ from kubespawner import KubeSpawner
 from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPResponse
 from traitlets import Dict, Float, Integer, Unicode, default
 
-from .failures import StartError, ended, words
+from .failures import IMAGE, StartError, ended, words
 from .pods import Container, container_of
 
 HOME = "/home/jovyan"
@@ -90,6 +90,7 @@ class PodSpawner(DockerSpawner):  # type: ignore[misc]  # it has no types
                 **told,
                 reason=failed.message,
                 lines=failed.lines,
+                hint=failed.hint,
                 seconds=time.monotonic() - began,
             )
             raise failed from error
@@ -117,7 +118,8 @@ class PodSpawner(DockerSpawner):  # type: ignore[misc]  # it has no types
         except APIError as error:
             if error.status_code == 404 and "image" in words(error).lower():
                 message = f"{container.image} is not in {self.engine}, and a preview pulls nothing"
-                raise StartError(message) from error
+                hint = "build that image and load it, or choose another one"
+                raise StartError(message, hint=hint) from error
             raise StartError(f"{self.engine} could not start it", [words(error)]) from error
         return await self._until_it_answers()
 
@@ -139,6 +141,10 @@ class PodSpawner(DockerSpawner):  # type: ignore[misc]  # it has no types
             try:
                 await self.docker("start", helper["Id"])
                 await self.docker("wait", helper["Id"])
+            except APIError as error:
+                message = "the image's chown, which gives the home to its user, does not run"
+                hint = "an image needs a shell and its usual programs"
+                raise StartError(message, [words(error)], hint=hint) from error
             finally:
                 await self.docker("remove_container", helper["Id"], force=True)
         return volume
@@ -188,13 +194,13 @@ class PodSpawner(DockerSpawner):  # type: ignore[misc]  # it has no types
                 return str(answer.headers.get("X-JupyterHub-Version", ""))
             state = (await self.docker("inspect_container", self.object_id))["State"]
             if not state["Running"]:
-                await self._fail(ended(state))
+                await self._fail(*ended(state))
             if time.monotonic() > end:
-                await self._fail(f"no answer on its port after {self.patience:g} s")
+                await self._fail(f"no answer on its port after {self.patience:g} s", IMAGE)
             await asyncio.sleep(0.1)
 
-    async def _fail(self, message: str) -> NoReturn:
-        raise StartError(message, await self._lines())
+    async def _fail(self, message: str, hint: str) -> NoReturn:
+        raise StartError(message, await self._lines(), hint=hint)
 
     async def _lines(self) -> list[str]:
         """The end of the container's output."""
@@ -218,8 +224,9 @@ class PodSpawner(DockerSpawner):  # type: ignore[misc]  # it has no types
         if status is not None and self._answered:
             self._answered = False
             found = await self.get_object()
-            reason = ended(found["State"]) if found else "its container is gone"
-            self._tell("ended", user=self.user.name, reason=reason, lines=await self._lines())
+            reason, hint = ended(found["State"]) if found else ("its container is gone", IMAGE)
+            lines = await self._lines()
+            self._tell("ended", user=self.user.name, reason=reason, lines=lines, hint=hint)
         return status
 
     async def stop(self, now: bool = False) -> None:
