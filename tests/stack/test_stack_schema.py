@@ -40,6 +40,17 @@ images:
     layers: [user]
     variants: py311
     profile: {display_name: I, default: "{{ main }}", kubespawner_override: {mem_limit: 8G, x: [1]}}
+  j:
+    layers: [user]
+    profile:
+      display_name: J
+      variants: profiles
+      previous_versions: 3
+      profile_options:
+        resources: null
+        image: {unlisted_choice: {display_name: Other, validation_regex: "a.+"}}
+profile_options:
+  resources: {display_name: R, choices: {small: {display_name: S, default: true}}}
 """
 
 BAD = [
@@ -64,6 +75,12 @@ BAD = [
     "layers: {l: {pip: }}",
     "images: {i: {}}",
     "images: {i: {layers: [x], profile: {default: true}}}",
+    "images: {i: {layers: [x], profile: {display_name: x, variants: both}}}",
+    "images: {i: {layers: [x], profile: {display_name: x, previous_versions: many}}}",
+    "profile_options: {A: {display_name: x}}",
+    "profile_options: {a--b: {display_name: x}}",
+    "profile_options: {a: {display_name: x, choices: {y: {}}}}",
+    "profile_options: {a: null}",
     "platforms: [windows/amd64]",
     "layer_budget: many",
     "registry: https://ghcr.io/acme",

@@ -268,6 +268,20 @@ class Emptiable:
         return {**handler(schema), "type": ["object", "null"]}
 
 
+@dataclass(frozen=True, slots=True)
+class Removable:
+    """Marks an entry that null takes out; for the JSON Schema only.
+
+    It is taken out before the models see it.
+    """
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        """The entry's schema, or null."""
+        return {"anyOf": [handler(schema), {"type": "null", "description": "Takes it out."}]}
+
+
 def _empty(node: Any) -> Any:
     return {} if isinstance(node, ScalarNode) and node.value is None else node
 

@@ -11,7 +11,16 @@ from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from stackyard.stack.basemodel import Source
 from stackyard.stack.fields import PreviousVersions, Slug, VariantsAs
-from stackyard.stack.leaf import LABEL, Boolean, Emptiable, Free, Text, Words, label_key
+from stackyard.stack.leaf import (
+    LABEL,
+    Boolean,
+    Emptiable,
+    Free,
+    Removable,
+    Text,
+    Words,
+    label_key,
+)
 
 Override = Annotated[dict[str, Free], Emptiable()]
 OptionKey = Annotated[
@@ -58,6 +67,9 @@ class ProfileOptionSource(Source):
 
 
 ProfileOptions = Annotated[dict[OptionKey, ProfileOptionSource], Emptiable()]
+OwnProfileOptions = Annotated[
+    dict[OptionKey, Annotated[ProfileOptionSource, Removable()]], Emptiable()
+]
 
 
 class ProfileSource(Source):
@@ -77,5 +89,5 @@ class ProfileSource(Source):
     """How many versions that were published before stay selectable."""
     kubespawner_override: Override = Field(default_factory=dict)
     """Settings of KubeSpawner for this profile."""
-    profile_options: ProfileOptions = Field(default_factory=dict)
+    profile_options: OwnProfileOptions = Field(default_factory=dict)
     """Further options by key; `null` leaves out one that all profiles have."""
