@@ -180,7 +180,7 @@ ALL = {"run z", "run b", *OF_C}
         (change('{V: "1"}', '{V: "1", W: ""}'), OF_C),
         (change("secrets: token", "secrets: [token, other]"), OF_C),
         (change("run: [echo z]", "run: [echo zz]"), ALL),
-        (change("run: [echo z]", "run: [echo z], cache: /root/.cache"), ALL),
+        (change("run: [echo z]", "run: [echo z], cache: /var/cache"), ALL),
         (change("run: [echo z]", "run: [echo z], secrets: token"), ALL),
         (change("env: {X: z}", "env: {X: z, Y: y}"), ALL),
         (change("X: z", "X: y"), ALL),

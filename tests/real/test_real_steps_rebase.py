@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import json
 import re
-import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+import snapshots
+from snapshots import Archive
 from stepyard import Image, Steps, changes, images, steps_begun, write
 
-from stackyard.system.mirror import SNAPSHOTS, mirror
+from stackyard.system.mirror import SNAPSHOTS
 
 pytestmark = pytest.mark.real
 
@@ -30,43 +30,10 @@ images:
 """
 
 
-@dataclass
-class Archive:
-    """A snapshot archive on loopback: where it is, and what it was asked for."""
-
-    url: str = ""
-    asked: list[str] = field(default_factory=list)
-
-
 @pytest.fixture(scope="module")
 def archive() -> Iterator[Archive]:
-    """It sends all who ask for one moment to where today's packages are."""
-    found = Archive()
-    here = mirror()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            found.asked.append(self.path)
-            for folder, site in (("debian", here.main), ("debian-security", here.security)):
-                before, held, rest = self.path.partition(f"/archive/{folder}/20260115T000000Z/")
-                if held and not before:
-                    self.send_response(302)
-                    self.send_header("Location", f"{site}/{rest}")
-                    break
-            else:
-                self.send_response(404)
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-
-        def log_message(self, *args: object) -> None:
-            """Say nothing."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-    found.url = f"http://127.0.0.1:{server.server_port}/archive"
-    yield found
-    server.shutdown()
-    server.server_close()
+    with snapshots.serve() as found:
+        yield found
 
 
 @dataclass(frozen=True)

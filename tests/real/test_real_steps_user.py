@@ -36,9 +36,9 @@ layers:
     on: base
     apt: [tree]
     secrets: [wait]
-    cache: [/root/.cache]
+    cache: [/opt/cache]
     run:
-      - install -o 1234 -g 55 -m 600 /etc/hostname /owned; id -u > /who; touch /root/.cache/kept
+      - install -o 1234 -g 55 -m 600 /etc/hostname /owned; id -u > /who; touch /opt/cache/kept
       - 'sleep "$(cat /run/secrets/wait)"'
   docker:
     on: tools

@@ -33,7 +33,7 @@ layers:
     containerfile: C.j2
     args: {VERSION: 1.2}
     run: ["true"]
-    cache: [/root/.cache/, {when: x, value: /var/cache}]
+    cache: [/opt/cache/, {when: x, value: /var/cache}]
     secrets: token
 images:
   i:

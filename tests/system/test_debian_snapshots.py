@@ -6,13 +6,12 @@ moment to where today's packages are; it has no other moments.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+import snapshots
+from snapshots import MOMENT, Archive
 
 from stackyard.errors import InputError
 from stackyard.inventory.filesystem import read_files
@@ -20,52 +19,18 @@ from stackyard.oci.image import read_image
 from stackyard.oci.store import Store
 from stackyard.stack.values import BaseSource
 from stackyard.system.base import PreparedBase, prepare
-from stackyard.system.mirror import SNAPSHOTS, mirror, sources_kept
+from stackyard.system.mirror import SNAPSHOTS, sources_kept
 
 pytestmark = pytest.mark.real
-
-MOMENT = "20260115T000000Z"
-
-
-@dataclass
-class Archive:
-    """The server: where it is, and what it was asked for."""
-
-    url: str = ""
-    asked: list[str] = field(default_factory=list)
 
 
 @pytest.fixture
 def archive(monkeypatch: pytest.MonkeyPatch) -> Iterator[Archive]:
     """A snapshot archive that this machine is told to use."""
-    found = Archive()
-    here = mirror()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            found.asked.append(self.path)
-            for folder, site in (("debian", here.main), ("debian-security", here.security)):
-                before, held, rest = self.path.partition(f"/archive/{folder}/{MOMENT}/")
-                if held and not before:
-                    self.send_response(302)
-                    self.send_header("Location", f"{site}/{rest}")
-                    break
-            else:
-                self.send_response(404)
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-
-        def log_message(self, *args: object) -> None:
-            """Say nothing."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-    found.url = f"http://127.0.0.1:{server.server_port}/archive"
-    monkeypatch.setenv(SNAPSHOTS, found.url.replace("//", "//user:hunter2@"))
-    monkeypatch.setenv("no_proxy", "127.0.0.1")
-    yield found
-    server.shutdown()
-    server.server_close()
+    with snapshots.serve() as found:
+        monkeypatch.setenv(SNAPSHOTS, found.url.replace("//", "//user:hunter2@"))
+        monkeypatch.setenv("no_proxy", "127.0.0.1")
+        yield found
 
 
 def held_to(snapshot: str, store: Store, **other: object) -> PreparedBase:

@@ -268,14 +268,14 @@ def test_scripts_are_posix() -> None:
 
 
 def test_a_containerfile_that_runs_the_script_as_root() -> None:
-    text = recipes.containerfile({"/root/.cache": "c1", "/b": "c2"}, ["z", "a.b-c"])
+    text = recipes.containerfile({"/var/cache": "c1", "/b": "c2"}, ["z", "a.b-c"])
     assert parent_argument(text) == recipes.FROM
     *_, user, run = parse(text)
     assert (user.word, user.arguments) == ("USER", "0:0")
     assert run.flags == (
         "--mount=type=bind,target=/run/stackyard",
         "--mount=type=cache,id=c2,target=/b",
-        "--mount=type=cache,id=c1,target=/root/.cache",
+        "--mount=type=cache,id=c1,target=/var/cache",
         "--mount=type=secret,id=a.b-c,target=/run/secrets/a.b-c",
         "--mount=type=secret,id=z,target=/run/secrets/z",
     )

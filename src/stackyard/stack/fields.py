@@ -124,7 +124,7 @@ Packages = Annotated[list[Package], Conditional(single=True), BeforeValidator(on
 Cache = Annotated[
     str,
     *scalar(
-        "an absolute path such as /root/.cache, without '..', spaces or quotes,"
+        "an absolute path such as /var/cache, without '..', spaces or quotes,"
         " and not in /proc, /sys or /dev",
         read_cache,
         _worded(CACHE),
