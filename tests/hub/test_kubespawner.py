@@ -230,3 +230,15 @@ def test_the_options_of_other_versions(packages: list[str], tmp_path: Path) -> N
 @pytest.mark.parametrize("packages", VERSIONS)
 def test_the_traits_of_other_versions(packages: list[str]) -> None:
     check_the_traits(uv_run(packages))
+
+
+@pytest.mark.real
+@pytest.mark.parametrize(
+    ("packages", "checked"),
+    [(VERSIONS[0].values[0], ["a"]), (["jupyterhub-kubespawner==7.1.0"], [])],
+    ids=["7.0.0", "7.1.0"],
+)
+def test_what_a_loss_means_for_those_who_chose_it(packages: list[str], checked: list[str]) -> None:
+    """As `hub.compare.meaning` tells users."""
+    found = run(uv_run(packages), "savedchoice.py")
+    assert found == {"checked": checked, "starts": ["ValueError", "KeyError"]}

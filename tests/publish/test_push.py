@@ -129,3 +129,17 @@ def test_a_registry_that_cannot_be_one(locked: Yard, name: str) -> None:
     locked.change("registry: 127.0.0.1:1/hub", f'registry: "{name}"')
     text = locked.fail("push", code=2)
     assert f"stackyard.yaml:1: registry: found '{name}', expected a registry and a path" in text
+
+
+@pytest.mark.real
+def test_what_was_sent_is_told_for_each_variant(yard: Yard, registry: str) -> None:
+    variants = "variants: {one: {word: first}, two: {word: second, python: '3.11'}}\n"
+    yard.stack(variants + (yard.root / "stackyard.yaml").read_text())
+    yard.change("LANG: C.UTF-8", 'LANG: "{{ word }}"')
+    yard.change("cmd: [app]", 'cmd: ["{{ word }}"]')
+    yard.change("registry: 127.0.0.1:1/hub", f"registry: {registry}/hub")
+    yard.run("lock")
+    events = yard.run("push", "--json", env={"STACKYARD_OFFLINE": ""}).events
+    pushed = {(e["image"], e["variant"]): e for e in events if e["event"] == "pushed"}
+    # The second variant has a config of its own; its layers went with the first.
+    assert 0 < pushed["top", "two"]["uploaded"] < pushed["top", "one"]["uploaded"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +13,7 @@ from stackyard.cli import options
 from stackyard.cli.tables import size, table
 
 if TYPE_CHECKING:
+    from stackyard.oci.descriptor import Descriptor
     from stackyard.oci.registry.push import PushReport
     from stackyard.publish.editions import Edition
     from stackyard.system.engines import EngineName
@@ -113,15 +114,27 @@ def command(
             ]
             with display(as_json=as_json) as show:
                 reports = uploader.finish(whole, show)
-    _show(whole, reports, as_json=as_json)
+    blobs = [
+        {digest for t in edition.targets for digest in built.images[t].blobs or ()}
+        for edition in whole
+    ]
+    _show(whole, reports, blobs, as_json=as_json)
     finish(built)
 
 
-def _show(editions: Sequence[Edition], reports: Sequence[PushReport], *, as_json: bool) -> None:
-    sent = list(_sent(reports))
+def _show(
+    editions: Sequence[Edition],
+    reports: Sequence[PushReport],
+    blobs: Sequence[Set[str]],
+    *,
+    as_json: bool,
+) -> None:
+    places = [report.repository for report in reports]
+    sent = list(_bytes(places, [report.uploaded for report in reports], blobs))
     if as_json:
-        for edition, report, count in zip(editions, reports, sent, strict=True):
-            click.echo(json.dumps(_document(edition, report, count)))
+        mounted = _bytes(places, [report.mounted for report in reports], blobs)
+        for edition, up, over in zip(editions, sent, mounted, strict=True):
+            click.echo(json.dumps(_document(edition, up, over)))
         return
     rows = [
         (e.reference.partition("@")[0], _also(e.tags[1:]), size(count), e.root.digest)
@@ -131,13 +144,27 @@ def _show(editions: Sequence[Edition], reports: Sequence[PushReport], *, as_json
         click.echo(table(("image", "also", "sent", "digest"), rows, right=frozenset({2})))
 
 
-def _sent(reports: Sequence[PushReport]) -> Iterator[int]:
-    """Bytes for each report; what variants share counts where it comes first."""
+def _bytes(
+    places: Sequence[str], moved: Sequence[Sequence[Descriptor]], blobs: Sequence[Set[str]]
+) -> Iterator[int]:
+    """Bytes that went to the registry with each edition, each blob counted where it comes first.
+
+    Args:
+        places: the editions' repositories.
+        moved: what went to those repositories, for all editions in them together.
+        blobs: digests of what the editions are made of. What is of none of them, such as
+            the base that is kept beside them, counts with the first.
+    """
+    known = set().union(*blobs)
     counted: set[tuple[str, str]] = set()
-    for report in reports:
-        places = {(report.repository, blob.digest): blob.size for blob in report.uploaded}
-        yield sum(count for place, count in places.items() if place not in counted)
-        counted |= places.keys()
+    for place, went, own in zip(places, moved, blobs, strict=True):
+        new = {
+            (place, blob.digest): blob.size
+            for blob in went
+            if blob.digest in own or blob.digest not in known
+        }
+        yield sum(size for key, size in new.items() if key not in counted)
+        counted |= new.keys()
 
 
 def _also(tags: Sequence[str]) -> str:
@@ -145,7 +172,7 @@ def _also(tags: Sequence[str]) -> str:
     return ", ".join(tags[:3]) + more
 
 
-def _document(edition: Edition, report: PushReport, sent: int) -> dict[str, object]:
+def _document(edition: Edition, sent: int, mounted: int) -> dict[str, object]:
     return {
         "event": "pushed",
         "image": edition.image,
@@ -153,5 +180,5 @@ def _document(edition: Edition, report: PushReport, sent: int) -> dict[str, obje
         "reference": edition.reference,
         "tags": list(edition.tags),
         "uploaded": sent,
-        "mounted": sum(blob.size for blob in report.mounted),
+        "mounted": mounted,
     }
